@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
+from typing import Final
 
 from envctl.lazy_dataclass import dataclass
 
@@ -45,6 +46,10 @@ class Health(StrEnum):
     STARTING = "starting"
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
+
+
+BEING_STOPPED: Final = "it is being stopped"
+"""The defect of a unit that still runs and is about to end, because a command that stops it goes on or was interrupted."""
 
 
 @dataclass(frozen=True, slots=True)

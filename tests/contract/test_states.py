@@ -83,6 +83,31 @@ def test_a_hook_that_is_due_hides_no_bad_health(stage):
     stage.clear()
 
 
+SLOW = """
+slow:
+  command: [sh, -c, 'rm -f /tmp/ending; trap "touch /tmp/ending; sleep 4; exit 0" TERM; while :; do sleep 0.1; done']
+"""
+
+ENDING = ["test", "-e", "/tmp/ending"]
+
+
+@pytest.mark.executes
+@pytest.mark.parametrize("verb", ["stop", "restart"])
+def test_an_up_after_a_killed_stop_does_not_take_the_ending_process_for_a_running_one(stage, verb):
+    stage.clear()
+    stage.spec(SLOW).up()
+
+    with stage.start(verb, stage.target.environment, "slow") as process:
+        while stage.run("slow", *ENDING)[0] != 0:
+            assert process.poll() is None, process.communicate()
+        process.kill()
+
+    assert stage.up() == ["restart slow"]
+    assert stage.run("slow", *ENDING)[0] == 1
+    assert stage.states() == {"slow": "running"}
+    assert stage.up() == []
+
+
 @pytest.mark.long
 def test_a_hook_that_failed_is_run_again_on_paper_too(project):
     spec = "web: {command: [sleep, infinity], hooks: {after_start: [['true'], ['%s']]}}"

@@ -62,6 +62,11 @@ class EngineApi(Requests):
         path = f"/containers/{_word(container)}/wait"
         return int(self.json("POST", path, timeout=timeout)["StatusCode"])
 
+    def wait_until_removed(self, container: str, *, timeout: float) -> None:
+        """Wait until a container that is being removed is gone. NotFoundError if it is gone already."""
+        path = f"/containers/{_word(container)}/wait"
+        self.do("POST", path, params={"condition": "removed"}, timeout=timeout)
+
     def top(self, container: str, columns: str) -> Mapping[str, Any]:
         """The processes of a container, as `ps` of the engine's host lists them in these columns."""
         params = {"ps_args": f"-eo {columns}"}

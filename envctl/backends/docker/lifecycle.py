@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 from envctl.backends.common.probe_results import ProbeResults
 from envctl.backends.docker import names as n
@@ -22,13 +22,16 @@ from envctl.backends.docker.names import Names
 from envctl.backends.docker.owned_containers import Listed, containers
 from envctl.backends.docker.ownership import claim_volumes, is_ours, name_taken
 from envctl.backends.docker.ports import in_use
-from envctl.backends.docker.records import STOPPED, Records
+from envctl.backends.docker.records import STOPPED, STOPPING, Records
 from envctl.backends.docker.secrets_container import SecretsContainer
 from envctl.backends.docker.volumes import Volumes
 from envctl.errors import EnvctlError, Place
 from envctl.plan.changes import Action, Change
 from envctl.plan.image_volumes import with_volumes
 from envctl.plan.model import ReadyImage, Unit, Volume
+
+_REMOVAL_TIMEOUT: Final = 300.0
+"""Seconds for the engine to remove a container; 360,000 files took it 9 s on a laptop's disk."""
 
 
 class Lifecycle:
@@ -57,11 +60,13 @@ class Lifecycle:
         """By container that this run resumed, the start of the last health check before."""
         self._guard = Lock()
         self._network_there = False
+        self._removals_over = False
         self._log_driver = ""
 
     def apply(self, change: Change) -> None:
         """Carry out a change of a unit, a volume, or what the environment shares."""
         unit = change.target if isinstance(change.target, Unit) else None
+        self._wait_for_removals()
         if change.action in (Action.CREATE, Action.REPLACE) and unit:
             self.create(unit)
         elif change.action in (Action.START, Action.RESTART) and unit:
@@ -74,6 +79,15 @@ class Lifecycle:
                 Action.TEAR_DOWN: self.tear_down,
             }
             without_target[change.action](change.unit)
+
+    def _wait_for_removals(self) -> None:
+        """Wait once for what the engine goes on to remove for a command that was killed: it takes names and volumes."""
+        with self._guard, self._engine.doing("wait for containers that are being removed") as api:
+            if not self._removals_over:
+                for listed in api.containers(all=True, filters=dict(self._names.filters)):
+                    if listed["State"] == "removing":
+                        _tolerant(api.wait_until_removed, listed["Id"], timeout=_REMOVAL_TIMEOUT)
+            self._removals_over = True
 
     def create(self, unit: Unit) -> None:
         """Create a unit's container and start it. An existing container of the unit is removed first."""
@@ -143,8 +157,16 @@ class Lifecycle:
         with self._engine.doing(f"stop {unit}") as api:
             if current["State"] == "paused":
                 api.unpause(current["Id"])
-            _tolerant(_stop, api, current["Id"])
+            with suppress(NotFoundError):
+                self._stop(api, unit, current["Id"])
         return True
+
+    def _stop(self, api: EngineApi, unit: str, container: str) -> None:
+        """Stop the process; the engine answers when it has ended, or was killed after its own time-out."""
+        details = api.inspect_container(container)
+        self.records.write(unit, container, STOPPING, str(details["State"].get("StartedAt", "")))
+        grace = details["Config"].get("StopTimeout") or STOP_TIMEOUT
+        api.stop(container, timeout=grace + USUAL)
 
     def remove(self, unit: str) -> None:
         """Stop and remove a unit, with its secrets."""
@@ -249,12 +271,6 @@ def _start(api: EngineApi, unit: Unit, container: str) -> None:
         if port is None:
             raise
         raise in_use(api, port, unit, message=str(error)) from error
-
-
-def _stop(api: EngineApi, container: str) -> None:
-    """Stop the process; the engine answers when it has ended, or was killed after its own time-out."""
-    grace = api.inspect_container(container)["Config"].get("StopTimeout") or STOP_TIMEOUT
-    api.stop(container, timeout=grace + USUAL)
 
 
 def _place(unit: Unit) -> Place | None:

@@ -25,7 +25,7 @@ from envctl.plan.image_volumes import called
 from envctl.plan.model import Plan
 from envctl.plan.platforms import plain_name
 from envctl.plan.scope import FoundEnvironment, Scope
-from envctl.plan.state import Drift, Health, Observed, Status, UnitState
+from envctl.plan.state import BEING_STOPPED, Drift, Health, Observed, Status, UnitState
 
 _STATUS: Final = {
     "created": Status.CREATED,
@@ -214,7 +214,8 @@ def _details(
     engine: Engine, existing: Containers, volumes: Sequence[Listed]
 ) -> Mapping[str, Listed]:
     """The inspected containers of units whose listing does not show their state, by id."""
-    noted = {container for container, kind in records.read(volumes) if kind == records.STOPPED}
+    stops = (records.STOPPED, records.STOPPING)
+    noted = {container for container, kind in records.read(volumes) if kind in stops}
     ids = [
         container["Id"]
         for container in existing.units.values()
@@ -238,6 +239,10 @@ def _state(seen: _Seen, container: Listed) -> UnitState:
     status, cause = _status(container, detail.get("State", {}), seen)
     running = status is Status.RUNNING
     defect, needs_restart = seen.secrets[labels[n.UNIT]]
+    stopping = seen.records.get((container["Id"], records.STOPPING), frozenset())
+    # By hand it may have been stopped and started since.
+    if running and detail.get("State", {}).get("StartedAt") in stopping:
+        defect, needs_restart = BEING_STOPPED, True
     return UnitState(
         labels[n.UNIT],
         labels.get(n.SERVICE) or labels[n.UNIT],

@@ -1,7 +1,9 @@
 """Records of what envctl did to a container, stored on the engine as labels of volumes that stay empty.
 
 A container's labels cannot change after its creation, and a local file could disagree with the engine. A record belongs
-to one container, by its id, and is written after the event. If volumes are pruned, records are lost and hooks run again.
+to one container, by its id, and is written after the event; only STOPPING is written before, because the engine goes on
+to stop a container when the command that asked for it was killed. If volumes are pruned, records are lost and hooks run
+again.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from envctl.backends.docker.names import Names
 
 HOOK: Final = "hook"
 STOPPED: Final = "stopped"
+STOPPING: Final = "stopping"
 Read: TypeAlias = Mapping[tuple[str, str], frozenset[str]]
 """The values of records, by container and kind."""
 
@@ -29,7 +32,11 @@ class Records:
         self._names = names
 
     def write(self, unit: str, container: str, kind: str, value: str) -> None:
-        """Record an event of a unit's container: a hook that succeeded, or when it ended after envctl stopped it."""
+        """Record an event of a unit's container.
+
+        The value is the digest of a hook that succeeded (HOOK), when the container ended after envctl stopped it
+        (STOPPED), or when the run that envctl is about to end was started (STOPPING).
+        """
         text = hashlib.sha256("\0".join((container, kind, value)).encode()).hexdigest()[:16]
         labels = {
             **self._names.labels,

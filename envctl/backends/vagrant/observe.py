@@ -20,7 +20,7 @@ from envctl.backends.vagrant.unit import process_states
 from envctl.errors import EnvctlError
 from envctl.plan.model import Plan
 from envctl.plan.scope import FoundEnvironment, Scope
-from envctl.plan.state import Health, Observed, Status, UnitState
+from envctl.plan.state import BEING_STOPPED, Health, Observed, Status, UnitState
 
 _PREFIX: Final = re.compile(r"([a-z0-9-]+)-([0-9a-f]{8})-([a-z0-9][a-z0-9-]*)")
 PATIENCE: Final = 8.0
@@ -139,6 +139,7 @@ def _states(
                 note,
                 process_by_unit[state.name],
                 port_forwards.missing(note["ports"], connection),
+                shutting_down=domain.shutting_down,
             )
         else:
             yield replace(
@@ -227,8 +228,12 @@ def _living(
     note: Mapping[str, Any],
     process: process_states.ProcessState,
     missing_ports: Sequence[str],
+    *,
+    shutting_down: bool,
 ) -> UnitState:
     running = process.status is Status.RUNNING
+    ends = running and (shutting_down or process.being_stopped)
+    lost = _lost_text([note["ports"][key] for key in missing_ports]) if running else ""
     probed = bool(machine_stamp.run_of(note).get("probe"))
     ports = {key: port for key, port in note["ports"].items() if key not in missing_ports}
     return replace(
@@ -242,7 +247,8 @@ def _living(
         if running
         else (),
         published=_published(ports) if running else {},
-        defect=_lost_text([note["ports"][key] for key in missing_ports]) if running else "",
+        defect=BEING_STOPPED if ends else lost,
+        needs_restart=ends,
     )
 
 

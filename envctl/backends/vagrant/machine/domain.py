@@ -48,6 +48,11 @@ class Domain:
         return self.state in _PAUSED
 
     @property
+    def shutting_down(self) -> bool:
+        """Whether it still runs, and a command has begun to shut it down."""
+        return self.running and machine_stamp.SHUTTING_DOWN in (self.stamp or {})
+
+    @property
     def off(self) -> bool:
         """Whether it is shut off."""
         return self.state == OFF

@@ -22,7 +22,7 @@ from envctl.backends.vagrant.machine import (
     machine_stamp,
     vagrantfile,
 )
-from envctl.backends.vagrant.machine.domain import CRASHED, RUNNING, Domain
+from envctl.backends.vagrant.machine.domain import CRASHED, OFF, RUNNING, Domain
 from envctl.backends.vagrant.machine.machine_lookup import Machines
 from envctl.backends.vagrant.names import MachineNames
 from envctl.backends.vagrant.ssh import ssh_key
@@ -146,6 +146,9 @@ class MachineControl:
         """The machine, resumed if it is paused, started if it is off."""
         domain = self.domain(machine)
         assert domain is not None  # it was made, or seen, a moment ago
+        if domain.shutting_down:
+            self._power_off(domain, self._machines.ssh_machine(domain))
+            domain = replace(domain, state=OFF)
         if domain.running or domain.paused:
             return self.resumed(domain)
         self._machines.ssh_machine(domain).disconnect()
@@ -158,12 +161,13 @@ class MachineControl:
             Vagrant(folder).up()
         else:
             libvirt.virsh("start", domain.name)
-        started = replace(domain, state=RUNNING, stamp=_without_address(domain))
-        if domain.stamp is not None:
+        started = replace(domain, state=RUNNING, stamp=_stamp_at_start(domain))
+        if started.stamp is not None:
             connection = self._machines.ssh_machine(started)
             connection.wait_for_boot()
-            if connection.address != domain.address:
-                libvirt.stamp(domain.name, {**domain.stamp, "address": connection.address})
+            stamp = {**started.stamp, "address": connection.address}
+            if stamp != domain.stamp:
+                libvirt.stamp(domain.name, stamp)
         # Names that were spread while this machine was off did not include its units.
         self.spread_names()
         return started
@@ -176,7 +180,11 @@ class MachineControl:
         return replace(domain, state=RUNNING, reason="")
 
     def shut_down(self, domain: Domain, machine: SshMachine) -> None:
-        """Power a machine off. How its tasks ended is recorded first: it cannot be asked any more."""
+        """Power a machine off. How its tasks ended is recorded first: it cannot be asked any more.
+
+        That it is shut down is recorded, too: it goes on when this command is killed.
+        """
+        units: Mapping[str, Mapping[str, Any]] = domain.units
         tasks = [name for name, unit in domain.units.items() if machine_stamp.is_task(unit)]
         if tasks:
             services = machine.services([UnitPaths(name).service for name in tasks])
@@ -185,7 +193,12 @@ class MachineControl:
                 name: {**unit, "ended": exit_codes[name]} if name in exit_codes else unit
                 for name, unit in domain.units.items()
             }
-            libvirt.stamp(domain.name, {**(domain.stamp or {}), "units": units})
+        if domain.stamp is not None:
+            stamp = {**domain.stamp, "units": units, machine_stamp.SHUTTING_DOWN: True}
+            libvirt.stamp(domain.name, stamp)
+        self._power_off(domain, machine)
+
+    def _power_off(self, domain: Domain, machine: SshMachine) -> None:
         with suppress(EnvctlError):
             machine.run(_POWER_OFF, timeout=20)
         machine.disconnect()
@@ -240,8 +253,9 @@ class MachineControl:
                     connection.run("cat > /etc/hosts", data=text, timeout=20)
 
 
-def _without_address(domain: Domain) -> Mapping[str, Any] | None:
-    """The stamp without an address: after a start it may be another one."""
+def _stamp_at_start(domain: Domain) -> Mapping[str, Any] | None:
+    """The stamp without what the start ends, and without an address: it may be another one."""
     if domain.stamp is None:
         return None
-    return {key: value for key, value in domain.stamp.items() if key != "address"}
+    ended = ("address", machine_stamp.SHUTTING_DOWN)
+    return {key: value for key, value in domain.stamp.items() if key not in ended}

@@ -18,6 +18,10 @@ EVENTS: Final = ("hooks", "stopped", "ended")
 """Keys of events in a note: hooks that have run, the record when it was stopped, its exit code."""
 
 
+SHUTTING_DOWN: Final = "shutting_down"
+"""The key of a machine that is being shut down; its next start removes it."""
+
+
 def pack(stamp: Mapping[str, Any]) -> str:
     """A stamp as text for XML."""
     return base64.b64encode(zlib.compress(json.dumps(stamp).encode())).decode()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any, Final
 
@@ -34,7 +35,7 @@ _KILLED: Final = (2, 3)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The state of a systemd service and, if its process has exited, how it exited."""
+    """The state of a systemd service, the job that systemd is doing for it and, if its process has exited, how it exited."""
 
     load: str
     active: str
@@ -42,6 +43,7 @@ class Service:
     exit_how: int = 0
     exit_status: int = 0
     restarts: int = 0
+    job: str = ""
 
     @property
     def state(self) -> tuple[Status, int | None]:
@@ -69,6 +71,11 @@ class Service:
         """Whether its process is running."""
         return self.state[0] is Status.RUNNING
 
+    @property
+    def is_being_stopped(self) -> bool:
+        """Whether its process is running, and systemd has been asked to stop it."""
+        return self.is_running and self.job == "stop"
+
 
 class SystemdClient:
     """A D-Bus client of systemd. EnvctlError if it refuses a call, OSError if it does not answer."""
@@ -90,8 +97,8 @@ class SystemdClient:
         """The states of services by name, including services that do not exist."""
         (listed,) = self._call(_MANAGER, "ListUnitsByNames", "as", (list(names),))
         return {
-            name: self._service(path, load, active, sub)
-            for name, _, load, active, sub, _, path, *_ in listed
+            name: self._service(path, Service(load, active, sub, job=job))
+            for name, _, load, active, sub, _, path, _, job, _ in listed
         }
 
     def main_process(self, name: str) -> int:
@@ -99,17 +106,14 @@ class SystemdClient:
         (listed,) = self._call(_MANAGER, "ListUnitsByNames", "as", ([name],))
         return int(self._property(listed[0][6], "MainPID"))
 
-    def _service(self, path: str, load: str, active: str, sub: str) -> Service:
-        service = Service(load, active, sub)
-        if service.is_running or load != "loaded":
+    def _service(self, path: str, service: Service) -> Service:
+        if service.is_running or service.load != "loaded":
             return service
-        return Service(
-            load,
-            active,
-            sub,
-            self._property(path, "ExecMainCode"),
-            self._property(path, "ExecMainStatus"),
-            self._property(path, "NRestarts"),
+        return replace(
+            service,
+            exit_how=self._property(path, "ExecMainCode"),
+            exit_status=self._property(path, "ExecMainStatus"),
+            restarts=self._property(path, "NRestarts"),
         )
 
     def _property(self, path: str, name: str) -> Any:

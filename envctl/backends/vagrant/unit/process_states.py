@@ -21,12 +21,16 @@ _OOM = "a process in it was killed: out of memory"
 
 @dataclass(frozen=True, slots=True)
 class ProcessState:
-    """The state of a unit's process; if it has exited, its exit code and the cause; and the number of restarts."""
+    """The state of a unit's process; if it has exited, its exit code and the cause; and the number of restarts.
+
+    `being_stopped`: it runs, and systemd has been asked to stop it.
+    """
 
     status: Status
     exit_code: int | None = None
     cause: str = ""
     restarts: int = 0
+    being_stopped: bool = False
 
 
 def of_units(
@@ -67,9 +71,8 @@ def combine(note: Mapping[str, Any], service: Service, record: ExitRecord) -> Pr
     """The state of a process, from what systemd says of its service and what was recorded at its exit."""
     status, code = service.state
     if status in _ALIVE:
-        return ProcessState(
-            status, cause="its process has just exited" if status is Status.UNKNOWN else ""
-        )
+        cause = "its process has just exited" if status is Status.UNKNOWN else ""
+        return ProcessState(status, cause=cause, being_stopped=service.is_being_stopped)
     if status is Status.RESTARTING:
         return ProcessState(status, code, _OOM if record.oom else "", service.restarts)
     if (stopped := note.get("stopped")) is not None and record.text in {"", stopped}:

@@ -100,7 +100,8 @@ def names() -> Names:
 class CannedEngine:
     """Answers lists that a test wrote; `details` are of single containers, `tags` ids of images.
 
-    `images_by_id` are inspected images, `files` what every container has in /run/secrets.
+    `images_by_id` are inspected images, `files` what every container has in /run/secrets. `waited_for` gets the
+    containers whose removal was waited for.
     """
 
     def __init__(
@@ -114,12 +115,14 @@ class CannedEngine:
         images_by_id=None,
         files=(),
     ) -> None:
+        self.waited_for: list[str] = []
         self.api = SimpleNamespace(
             containers=lambda **_: list(containers),
             volumes=lambda **_: list(volumes),
             networks=lambda **_: list(networks),
             images=lambda **_: list(images),
             inspect_container=lambda name: (details or {})[name],
+            wait_until_removed=lambda name, **_: self.waited_for.append(name),
             path_stat=lambda _container, path: _path_stat(files, path),
             inspect_image=lambda name: (
                 (images_by_id or {}).get(name) or _inspected(tags or {}, name)

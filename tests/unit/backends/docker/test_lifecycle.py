@@ -15,6 +15,19 @@ from envctl.progress import no_progress
 from .conftest import CannedEngine
 
 
+def lifecycle_of(engine, names) -> Lifecycle:
+    images = Images(engine)
+    return Lifecycle(
+        engine,
+        names,
+        images,
+        SecretsContainer(engine, names, lambda _: b""),
+        Volumes(engine, names, images, no_progress),
+        answers=ProbeResults(names.scope, "docker"),
+        platforms=Platforms(engine, images, no_progress),
+    )
+
+
 def test_removing_leaves_alone_what_was_made_from_an_image_of_a_unit(names):
     copy = {
         "Id": "copy",
@@ -27,16 +40,19 @@ def test_removing_leaves_alone_what_was_made_from_an_image_of_a_unit(names):
             n.HELPER: "volume",
         },
     }
-    engine = CannedEngine([copy])
-    keeper = SecretsContainer(engine, names, lambda _: b"")
-    images = Images(engine)
-    volumes = Volumes(engine, names, images, no_progress)
-    answers = ProbeResults(names.scope, "docker")
-    platforms = Platforms(engine, images, no_progress)
-    lifecycle = Lifecycle(
-        engine, names, images, keeper, volumes, answers=answers, platforms=platforms
-    )
+    lifecycle = lifecycle_of(CannedEngine([copy]), names)
 
     # The engine would refuse what it was not taught: stopping or removing a container.
     lifecycle.apply(Change(Action.REMOVE, "web", because("down")))
     lifecycle.apply(Change(Action.TEAR_DOWN, "", because("down")))
+
+
+def test_what_the_engine_still_removes_for_a_killed_command_is_waited_for_once(names):
+    going = {"Id": "going", "Names": ["/web"], "State": "removing", "Labels": names.labels}
+    engine = CannedEngine([going, {**going, "Id": "other", "State": "exited"}])
+    lifecycle = lifecycle_of(engine, names)
+
+    lifecycle.apply(Change(Action.REMOVE, "web", because("down")))
+    lifecycle.apply(Change(Action.TEAR_DOWN, "", because("down")))
+
+    assert engine.waited_for == ["going"]

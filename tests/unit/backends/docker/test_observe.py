@@ -10,7 +10,7 @@ from envctl.backends.docker import names as n
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.observe import observe
 from envctl.plan.model import Plan
-from envctl.plan.state import Health, Status
+from envctl.plan.state import BEING_STOPPED, Health, Status
 from tests.support.plans import SCOPE
 
 from .conftest import CannedEngine
@@ -127,6 +127,22 @@ def test_a_unit_is_stopped_if_it_ended_when_envctl_noted_that_it_had_stopped_it(
     found = states(names, one, details=details, volumes=[record("stopped", noted, of=of)])
     assert found.units["web"].status is status
     assert found.leftovers == ()
+
+
+@pytest.mark.parametrize(
+    ("noted", "of", "defect"),
+    [
+        ("10:00", "web-id", BEING_STOPPED),
+        # It was started again since; or it is another container's.
+        ("09:00", "web-id", ""),
+        ("10:00", "former-id", ""),
+    ],
+)
+def test_a_unit_whose_stop_has_begun_is_not_taken_for_one_that_stays(names, noted, of, defect):
+    details = {"web-id": {"State": {"StartedAt": "10:00"}}}
+    found = states(names, listed(), details=details, volumes=[record("stopping", noted, of=of)])
+    assert (found.units["web"].status, found.units["web"].defect) == (Status.RUNNING, defect)
+    assert found.units["web"].needs_restart == bool(defect)
 
 
 def test_the_hooks_that_have_run_in_this_very_container_are_told(names):

@@ -18,8 +18,8 @@ PATH = "/org/freedesktop/systemd1/unit/envctl_2dweb_2eservice"
 PROPERTIES = {"MainPID": ("u", 42), "ExecMainCode": ("i", 1), "ExecMainStatus": ("i", 3), "NRestarts": ("u", 7)}  # fmt: skip
 
 
-def listed(active, sub, load="loaded"):
-    return ("envctl-web.service", "web", load, active, sub, "", PATH, 0, "", "/")
+def listed(active, sub, load="loaded", job=""):
+    return ("envctl-web.service", "web", load, active, sub, "", PATH, 0, job, "/")
 
 
 def serve(peer, row, refuse=False):
@@ -100,6 +100,22 @@ def test_a_service_that_runs_is_asked_once(init_with):
     assert init.services(["envctl-web.service"]) == {
         "envctl-web.service": Service("loaded", "active", "running")
     }
+
+
+@pytest.mark.parametrize(
+    ("state", "job", "ends"),
+    [
+        (("active", "running"), "stop", True),
+        (("deactivating", "stop-sigterm"), "stop", True),
+        # It has exited by itself and left processes behind; it is being started; it has ended.
+        (("deactivating", "stop-sigterm"), "", False),
+        (("activating", "start"), "start", False),
+        (("failed", "failed"), "stop", False),
+    ],
+)
+def test_a_service_is_being_stopped_if_it_runs_and_has_a_stop_job(init_with, state, job, ends):
+    init = init_with(listed(*state, job=job))
+    assert init.services(["envctl-web.service"])["envctl-web.service"].is_being_stopped is ends
 
 
 def test_of_one_that_has_ended_it_is_asked_how(init_with):
