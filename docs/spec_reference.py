@@ -15,7 +15,7 @@ from envctl.definition.interpolate import PREFIX
 from envctl.definition.key import REQUIRED, ValueKind
 from envctl.definition.keys.service import RUN_PATHS
 from envctl.definition.keys.spec_file import OVERLAY, SPEC
-from envctl.definition.kinds import ListOf, MapOf, Scalar
+from envctl.definition.kinds import ListOf, MapOf, Scalar, ScalarOr
 from envctl.definition.merge import DEFAULTS, RULES, MergeRule
 
 
@@ -141,6 +141,8 @@ def _forms(kind: ValueKind) -> Iterator[Form]:
             yield from _forms(kind.item)
         case MapOf():
             yield from _forms(kind.value)
+        case ScalarOr():
+            yield kind.form
 
 
 def _value(kind: ValueKind) -> str:
@@ -156,6 +158,8 @@ def _value(kind: ValueKind) -> str:
             return f"list of names, or {mapping}" if kind.list_value else mapping
         case Scalar():
             return kind.title
+        case ScalarOr():
+            return f"{_value(kind.scalar)} or {_value(kind.form)}"
     raise TypeError(f"no words for {kind!r}")
 
 

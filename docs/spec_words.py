@@ -21,6 +21,7 @@ VALUES: Final[Mapping[str, str]] = {
     "text": "Any scalar, exactly as written: `1.10` is the text 1.10.",
     "filled text": "A text that is not blank.",
     "environment text": "A text. An unquoted `yes`, `no`, `on`, `off`, `true`, `false` is refused: quote it.",
+    "template": "A text with `${secret.NAME}` in it; variables are replaced as everywhere, and `$$` is a literal `$`.",
     "boolean": "`true` or `false`; also `yes`, `no`, `on`, `off`.",
     "port number": "1 to 65535.",
     "duration": "`5s`, `1m30s`, `500ms`, or a number of seconds; at most a day.",

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from envctl.definition.form import Field, Form, Tagged
 from envctl.definition.key import REQUIRED, ValueKind
 from envctl.definition.keys.spec_file import OVERLAY, SPEC
-from envctl.definition.kinds import ListOf, MapOf, Scalar
+from envctl.definition.kinds import ListOf, MapOf, Scalar, ScalarOr
 
 _NULL = {"type": "null"}
 _VARIABLE = "[$][{]"
@@ -97,6 +97,9 @@ class _Forms:
                 return {"anyOf": [*map(dict, short), reference]} if short else reference
             case Scalar():
                 return _with_variable(kind.schema)
+            case ScalarOr():
+                choices = (kind.scalar, kind.form)
+                return {"anyOf": [self.value(choice, is_whole=is_whole) for choice in choices]}
         raise TypeError(kind)
 
     def _keyed(self, kind: ListOf) -> dict[str, Any]:

@@ -29,6 +29,9 @@ VAR_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 MAX_LENGTH = 1024 * 1024
 _NOTES = 3
 _NONE: frozenset[str] = frozenset()
+TEMPLATE = "template"
+"""The key whose text may have secrets in it."""
+_SECRET = re.compile(r"secret\.[a-z_][a-z0-9_]*\Z")
 _DOLLAR = re.compile(r"\$\$|\$\{([^}]*)(\}?)")
 
 
@@ -172,7 +175,8 @@ class Interpolation:
                     f"variables are not allowed in keys: {quoted(key)}",
                     hint="mounts have a list form: [{source: …, target: …}]",
                 )
-            new = self.node(item)
+            is_template = key == TEMPLATE and isinstance(item, ScalarNode)
+            new = self._text(item, template=True) if is_template else self.node(item)  # type: ignore[arg-type]
             changed = changed or new is not item
             table[key] = new
         if not changed:
@@ -180,8 +184,11 @@ class Interpolation:
         table.positions, table.replaced, table.sealed = node.positions, node.replaced, node.sealed
         return table
 
-    def _text(self, node: ScalarNode) -> ScalarNode:
-        """The text with its variables replaced. Values are data: a `$` in them means nothing."""
+    def _text(self, node: ScalarNode, *, template: bool = False) -> ScalarNode:
+        """The text with its variables replaced. Values are data: a `$` in them means nothing.
+
+        A template stays one: `${secret.NAME}` is kept, and a literal `$` is still written `$$`.
+        """
         if "$" not in node:
             return node
         notes: list[str] = []
@@ -190,7 +197,9 @@ class Interpolation:
 
         def value(match: re.Match[str]) -> str:
             if match[0] == "$$":
-                return "$"
+                return "$$" if template else "$"
+            if template and match[2] and _SECRET.match(match[1]):
+                return match[0]
             variable = self._lookup(match, node)
             nonlocal length_left, known
             if variable is None:
@@ -207,7 +216,7 @@ class Interpolation:
                 self._stop_too_long(node.position)
             if len(notes) < _NOTES:
                 notes.append(variable.note or f"{match[1]} is {quoted(variable)}")
-            return str(variable)
+            return escape(variable) if template else str(variable)
 
         text = ScalarNode(_DOLLAR.sub(value, node), node.position, plain=node.plain and not notes)
         if not known:
@@ -228,6 +237,13 @@ class Interpolation:
         name = match[1]
         position = _within(node, match.start())
         literal = "for a literal ${ write $${"
+        if match[2] and _SECRET.match(name):
+            self.problems.add(
+                position,
+                f"{quoted(match[0])}: a secret is only allowed in a template of env",
+                expected=f'env: {{NAME: {{template: "…{match[0]}…"}}}}',
+            )
+            return None
         if not match[2] or not VAR_NAME.match(name):
             self.problems.add(
                 position,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from envctl.definition.form import Form
 from envctl.definition.key import INVALID, Cursor, Reading, ValueKind
 from envctl.definition.problems import Problems
 from envctl.definition.tree import ListNode, MapNode, Node, Position, ScalarNode, describe
@@ -19,6 +20,8 @@ class Scalar:
     parse: Callable[[Any], Any]
     title: str
     schema: Mapping[str, Any]
+    is_template: bool = False
+    """Whether its data still is in the syntax of variables, so that it is written as it is."""
 
     def read(self, node: Node, cursor: Cursor) -> Any:
         """The value."""
@@ -30,6 +33,19 @@ class Scalar:
         if not isinstance(node, ScalarNode):
             cursor.record(node, deep=True)
         return value
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarOr:
+    """A scalar, or a mapping that says where its value comes from."""
+
+    scalar: Scalar
+    form: Form
+
+    def read(self, node: Node, cursor: Cursor) -> Any:
+        """The value, or the data of the mapping."""
+        kind = self.form if isinstance(node, MapNode) else self.scalar
+        return kind.read(node, cursor)
 
 
 @dataclass(frozen=True, slots=True)

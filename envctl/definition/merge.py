@@ -39,7 +39,7 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MergeRule:
-    """The strategy for a path; `*` is any service. `choices` are keys that exclude each other."""
+    """The strategy for a path; `*` is any service or any variable. `choices` are keys that exclude each other."""
 
     path: str
     strategy: Strategy
@@ -83,7 +83,7 @@ def rule_at(path: Path) -> MergeRule | None:
     """The rule for a path; None where the defaults apply."""
     if len(path) > 1 and path[0] == "services":
         path = ("services", "*", *path[2:])
-    return _BY_PATH.get(path)
+    return _BY_PATH.get(path) or _BY_PATH.get((*path[:-1], "*"))
 
 
 def merge(base: Node, over: Node, *, path: Path = (), problems: Problems) -> Node:

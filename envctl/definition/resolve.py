@@ -15,6 +15,7 @@ from envctl.definition.input_files import InputFiles
 from envctl.definition.interpolate import PREFIX, VAR_NAME, Interpolation
 from envctl.definition.keys.build_source import StepData
 from envctl.definition.keys.service import RUN_PATHS, ServiceData
+from envctl.definition.keys.service_values import as_template
 from envctl.definition.keys.spec_file import SpecData
 from envctl.definition.memo import memoized
 from envctl.definition.merge import merge, normalize
@@ -35,6 +36,7 @@ from envctl.definition.resolved import Resolved
 from envctl.definition.size import Size
 from envctl.definition.tree import MapNode, Node, NullNode, ScalarNode, describe, quoted, without
 from envctl.errors import UsageError
+from envctl.plan.secret_templates import secrets_of
 
 
 def resolve(
@@ -286,8 +288,19 @@ def _valid_parts(data: SpecData) -> SpecData:
     for name, service in data["services"].items():
         if service["base"] or service["image"] or service["dockerfile"]:
             uses = [use for use in service["secrets"] if use["name"] in data["secrets"]]
+            env = {
+                variable: value
+                for variable, value in service["env"].items()
+                if isinstance(value, str) or {*secrets_of(as_template(value))} <= {*data["secrets"]}
+            }
             steps = [_valid_step(step, data) for step in service["build"]]
-            services[name] = {**service, "depends_on": {}, "secrets": uses, "build": steps}
+            services[name] = {
+                **service,
+                "depends_on": {},
+                "env": env,
+                "secrets": uses,
+                "build": steps,
+            }
     return {**data, "project": data["project"] or "unknown", "services": services}
 
 

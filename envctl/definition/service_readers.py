@@ -17,7 +17,7 @@ from envctl.definition.value_readers import (
     text,
     unexpected_type,
 )
-from envctl.plan import platforms
+from envctl.plan import platforms, secret_templates
 
 DEFAULT_CONDITION: Final = "default"
 """The condition until all services are known: it depends on what the other service is."""
@@ -69,6 +69,18 @@ def platform(value: Any) -> str:
         expected=", ".join(platforms.PLATFORMS),
         hint=hint if "did you mean" in hint else "",
     )
+
+
+def secret_template(value: Any) -> str:
+    """A text with at least one `${secret.NAME}` in it; it stays in the syntax of variables."""
+    result = filled(value)
+    if not secret_templates.secrets_of(result):
+        raise InvalidValue(
+            f"{quoted(result)} has no secret in it",
+            expected="a text such as postgres://app:${secret.db_password}@db/app",
+            hint="a value without secrets needs no template: write the text itself",
+        )
+    return result
 
 
 def mirror(value: Any) -> str:

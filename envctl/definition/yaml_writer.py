@@ -9,7 +9,7 @@ from typing import Any
 
 from envctl.definition.form import Form, Tagged
 from envctl.definition.keys.spec_file import SPEC
-from envctl.definition.kinds import ListOf, MapOf
+from envctl.definition.kinds import ListOf, MapOf, Scalar, ScalarOr
 from envctl.definition.resolved import Resolved
 from envctl.definition.value_origin import KeyPath, Origin
 
@@ -76,6 +76,10 @@ def _written(kind: Any, value: Any) -> Any:
             return result
         case MapOf():
             return Written({key: _written(kind.value, item) for key, item in value.items()})
+        case ScalarOr():
+            return _written(kind.form if isinstance(value, dict) else kind.scalar, value)
+        case Scalar() if kind.is_template:
+            return value
         case _:
             return _literal(value)
 

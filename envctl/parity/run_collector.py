@@ -13,6 +13,7 @@ from envctl.backends.common.capped import CappedBuffer
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 from envctl.parity import parse_facts
+from envctl.parity.environment_digests import digest_variables
 from envctl.parity.fact_format import UnitFacts
 from envctl.plan.model import Unit
 
@@ -75,7 +76,9 @@ class CollectorScript:
             cut = error.brief
         if output.too_much:
             cut = f"it reports more than {MOST >> 20} MiB"
-        return Answer(self.mask(output.data), mark, cut, code)
+        names = self.unit.run.process.secret_env
+        data = digest_variables(output.data, mark, names, key=self.key) if names else output.data
+        return Answer(self.mask(data), mark, cut, code)
 
     def facts(self, answer: Answer, questions: Sequence[tuple[str, str]]) -> UnitFacts:
         """Parse the answer to these questions. EnvctlError if there is no output."""

@@ -95,13 +95,17 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """The process of a unit. With None, a ready image's own setting applies."""
+    """The process of a unit. With None, a ready image's own setting applies.
+
+    `secret_env` are variables that are made of secrets, by name their templates (see `secret_templates`).
+    """
 
     argv: tuple[str, ...] | None = None
     user: str | None = None
     workdir: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
+    secret_env: Mapping[str, str] = field(default_factory=dict, metadata={"is_added": True})
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,20 +97,21 @@ def _process(old: Any, new: Any) -> FieldDifferences:
     if old["workdir"] != new["workdir"]:
         folders = (_image_default(value) for value in _both(old, new, "workdir"))
         yield FieldDifference(("process", "workdir"), changed("workdir", *folders))
-    for name in sorted({*old["env"], *new["env"]}):
-        values = old["env"].get(name), new["env"].get(name)
+    before, after = ({**side["env"], **side.get("secret_env", {})} for side in (old, new))
+    for name in sorted({*before, *after}):
+        values = before.get(name), after.get(name)
         if values[0] != values[1]:
             texts = map(value_text, values)
             yield FieldDifference(
                 ("process", "env", name), changed(f"env {word_text(name)}", *texts)
             )
-    before, after = old["capabilities"], new["capabilities"]
+    had, has = old["capabilities"], new["capabilities"]
     path = ("process", "capabilities")
-    for name in after:
-        if name not in before:
+    for name in has:
+        if name not in had:
             yield FieldDifference(path, f"capability {word_text(name)} added", "more privileges")
-    for name in before:
-        if name not in after:
+    for name in had:
+        if name not in has:
             yield FieldDifference(path, f"capability {word_text(name)} removed")
 
 

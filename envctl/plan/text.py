@@ -155,6 +155,8 @@ def _unit_lines(unit: Unit) -> Iterator[str]:
         yield f"workdir {process.workdir}"
     for name in sorted(process.env):
         yield f"env {name}={shown(process.env[name])}"
+    for name in sorted(process.secret_env):
+        yield f"env {name} from {shown(process.secret_env[name])}"
     for port in run.ports:
         yield f"port {port.address}:{port.host or 'any'} → {port.container}/{port.protocol}"
     for mount in run.mounts:

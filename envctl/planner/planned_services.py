@@ -8,8 +8,10 @@ from typing import Final, TypeAlias
 
 from envctl.errors import Problem
 from envctl.plan.model import Unit
+from envctl.plan.secret_templates import secrets_of
 from envctl.planner.build import package_layers
 from envctl.planner.service_context import ServiceContext
+from envctl.planner.service_secrets import secret_env
 
 Planned: TypeAlias = tuple[Sequence[Unit], Sequence[Problem]]
 """The units of a service, and what is wrong with them."""
@@ -46,6 +48,7 @@ def _inputs(context: ServiceContext) -> tuple[object, ...]:
     service, data = context.service, context.resolved.data
     steps = service["build"]
     secrets = [use["name"] for use in service["secrets"]]
+    secrets += [name for template in secret_env(service).values() for name in secrets_of(template)]
     secrets += [name for step in steps if step["step"] == "run" for name in step["secrets"]]
     return (
         context.backend,

@@ -19,13 +19,13 @@ from envctl.plan.model import (
     Resources,
     Restart,
     Run,
-    Secret,
     Unit,
     Volume,
 )
 from envctl.planner.build import source
 from envctl.planner.mounts import mounts
 from envctl.planner.service_context import ServiceContext
+from envctl.planner.service_secrets import plain_env, secret_env, secrets
 
 if TYPE_CHECKING:
     from envctl.definition.keys.service import ServiceData
@@ -70,7 +70,9 @@ def _run(context: ServiceContext) -> Run:
     capabilities = tuple(service["capabilities"])
     return Run(
         kind=Kind(service["kind"]),
-        process=Process(argv, context.user, workdir, service["env"], capabilities),
+        process=Process(
+            argv, context.user, workdir, plain_env(service), capabilities, secret_env(service)
+        ),
         ports=tuple(
             Port(port["container"], port["host"], port["address"], port["protocol"])
             for port in service["ports"]
@@ -80,14 +82,7 @@ def _run(context: ServiceContext) -> Run:
             Volume(key, volume["target"], volume["read_only"])
             for key, volume in sorted(service["volumes"].items())
         ),
-        secrets=tuple(
-            Secret(
-                use["name"],
-                use["target"],
-                env=context.resolved.data["secrets"][use["name"]]["env"] or "",
-            )
-            for use in service["secrets"]
-        ),
+        secrets=secrets(context),
         probe=_probe(service),
         restart=Restart(service["restart"]),
         resources=Resources(service["resources"]["cpus"], service["resources"]["memory"]),

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from envctl.backends.base import Execution
 from envctl.errors import EnvctlError
 from tests.support.project import TREE, wait_for
 
@@ -306,6 +307,42 @@ def test_a_secret_is_a_file_only_the_units_user_can_read(stage):
     assert stage.run("web", "stat", "-c", "%a %U", "/run/secrets/token")[1] == "400 web\n"
     kind = stage.run("web", "stat", "-f", "-c", "%T", "/run/secrets/token")[1]
     assert kind == "tmpfs\n"
+
+
+def test_a_variable_made_of_secrets_is_in_every_process_of_the_unit_and_nowhere_else(stage):
+    value = "s3cret 'q' $x\n\tü"
+    stage.environ = {**stage.environ, "TOKEN": value}
+    stage.spec(
+        """
+        web:
+          command: [sh, -c, 'printf "%s" "$URL" > /data/main; exec sleep infinity']
+          env: {URL: {template: "http://app:${secret.token}@db"}, TOKEN: {secret: token}, COLOUR: blue}
+          hooks: {after_start: [[sh, -c, 'printf "%s" "$URL" > /data/hook']]}
+          healthcheck: {command: [sh, -c, 'test -n "$TOKEN" && test $COLOUR = blue']}
+        """,
+        top="secrets: {token: {env: TOKEN}}\n",
+    ).up()
+    url = f"http://app:{value}@db"
+
+    assert stage.run("web", "printenv", "URL")[1] == f"{url}\n"
+    assert stage.run("web", "printenv", "URL", user="root")[1] == f"{url}\n"
+    assert stage.run("web", "printenv", "URL", env={"URL": "mine"})[1] == "mine\n"
+    assert stage.run("web", "cat", "/data/main")[1] == url
+    assert stage.run("web", "cat", "/data/hook")[1] == url
+    output: list[bytes] = []
+    execution = Execution(("printenv", "TOKEN"), stdout=output.append)
+    assert stage.workspace().run(stage.target, "web", execution) == 0
+    assert b"".join(output).decode() == f"{value}\n"
+    assert "s3cret" not in stage.run("web", "ps", "axww", "-o", "args", user="root")[1]
+    assert stage.up() == []
+
+    stage.environ = {**stage.environ, "TOKEN": "another"}
+    assert len(stage.up()) == 1
+    assert stage.run("web", "printenv", "URL")[1] == "http://app:another@db\n"
+    facts = stage.workspace().facts(stage.target)
+    assert facts.units["web"]["environment"]["URL"].startswith("digest ")
+    assert facts.units["web"]["environment"]["COLOUR"] == "blue"
+    assert "another" not in str(facts)
 
 
 def test_logs_come_in_order_with_both_streams(stage):

@@ -23,6 +23,11 @@ def one_off_unit(unit: Unit, name: str, execution: Execution) -> Unit:
         user=process.user if execution.user is None else execution.user,
         workdir=process.workdir if execution.workdir is None else execution.workdir,
         env={**process.env, **execution.env},
+        secret_env={
+            name: template
+            for name, template in process.secret_env.items()
+            if name not in execution.env
+        },
     )
     run = replace(unit.run, process=process, ports=(), probe=None, restart=Restart.NO, aliases=())
     return replace(unit, name=name, run=run)

@@ -7,14 +7,16 @@ are arguments of the script, never part of its text.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import ceil
 from typing import Final, assert_never
 
 from envctl.backends.base import Execution
 from envctl.backends.common.capped import CappedBuffer
+from envctl.backends.common.secret_wrapper import wrapped
 from envctl.errors import EnvctlError
 from envctl.plan.exit_state import exit_text
-from envctl.plan.model import Probe, ProbeKind
+from envctl.plan.model import Probe, ProbeKind, Run
 
 MOST_OUTPUT: Final = 64 * 1024
 """Bytes of a probe's output that are stored."""
@@ -159,6 +161,14 @@ def ask(
             return False, timed_out(probe)
         raise
     return result(probe, code, output.text.strip())
+
+
+def with_secrets(run: Run) -> Probe | None:
+    """The unit's probe as its user runs it: a command of the spec's own gets the unit's variables made of secrets."""
+    declared = run.probe
+    if declared is None or declared.kind is not ProbeKind.COMMAND:
+        return declared
+    return replace(declared, test=wrapped(run, declared.test))
 
 
 def result(probe: Probe, code: int | None, text: str) -> tuple[bool, str]:

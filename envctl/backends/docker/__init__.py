@@ -187,9 +187,10 @@ class DockerBackend:
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
         """The result of the engine's last health check. Until the engine has checked for the first time, run the probe inside the container."""
+        from envctl.backends.common.probe import with_secrets
         from envctl.backends.docker.container_probe import ContainerProbe
 
-        declared = unit.run.probe
+        declared = with_secrets(unit.run)
         if declared is None:
             return True, "the unit has no probe"
         container = self._container(unit.name)
@@ -202,7 +203,20 @@ class DockerBackend:
         container = self._container(unit)
         if execution.everything:
             execution = replace(execution, user="0", everything=self._has_every_right(container))
+        else:
+            execution = self._with_secrets(unit, container, execution)
         return execute(self._engine, unit, container, execution)
+
+    def _with_secrets(self, unit: str, container: str, execution: Execution) -> Execution:
+        """The command with the unit's variables that are made of secrets."""
+        state = self.observe().units.get(unit)
+        if state is None or '"secret_env"' not in state.run:
+            return execution
+        from envctl.backends.docker.secret_variables import with_variables
+
+        return with_variables(
+            self._engine, unit, container, recorded=state.run, execution=execution
+        )
 
     def run_one_off(self, unit: Unit, execution: Execution, ready: Callable[[], object]) -> int:
         """Run a command in a container of its own, which is removed afterwards; its exit code."""
@@ -258,6 +272,7 @@ class DockerBackend:
         from envctl.backends.docker.streams import execute
 
         container = self._container(unit)
+        execution = self._with_secrets(unit, container, execution)
         code = execute(self._engine, unit, container, execution)
         if code == 0:
             self._lifecycle.records.write(unit, container, HOOK, hook)

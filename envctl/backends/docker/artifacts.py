@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from envctl.backends.common.secret_wrapper import wrapped
 from envctl.backends.common.step_views import (
     ALL_IS_SENT,
     DOCKERIGNORE,
@@ -37,6 +38,7 @@ from envctl.plan.model import (
     Source,
     Unit,
 )
+from envctl.plan.secret_templates import parts
 
 _CONDITIONS: Final[Mapping[Condition, str]] = {
     Condition.STARTED: "service_started",
@@ -143,6 +145,8 @@ def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]
         "user": process.user,
         "workdir": process.workdir,
         "env": sorted(process.env.items()),
+        "wrapper": _wrapper(unit),
+        "host_env": sorted(_host_env(unit).items()),
         "capabilities": process.capabilities,
         "ports": run.ports,
         "mounts": (*run.mounts, *protected(run.mounts)),
@@ -201,7 +205,8 @@ def _build(unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any] | None:
 def _probe(unit: Unit) -> Mapping[str, Any] | None:
     from envctl.backends.common import probe
 
-    declared = unit.run.probe
+    is_built = isinstance(unit.source, Build)
+    declared = probe.with_secrets(unit.run) if is_built else unit.run.probe
     if declared is None:
         return None
     return {
@@ -210,6 +215,26 @@ def _probe(unit: Unit) -> Mapping[str, Any] | None:
         "timeout": declared.timeout,
         "retries": declared.retries,
         "start_period": declared.start_period,
+    }
+
+
+def _wrapper(unit: Unit) -> Sequence[str]:
+    """The entrypoint that reads variables made of secrets; () without any."""
+    is_built = isinstance(unit.source, Build)
+    return wrapped(unit.run, ()) if is_built and unit.run.process.secret_env else ()
+
+
+def _host_env(unit: Unit) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """Of a unit that is an image, the variables made of secrets: parts that are texts or variables of the host.
+
+    Its entrypoint is known to the engine only, so nothing can be put before it here.
+    """
+    if isinstance(unit.source, Build):
+        return {}
+    variables = {secret.name: secret_variable(secret) for secret in unit.run.secrets}
+    return {
+        name: [(text, variables.get(secret, "")) for text, secret in parts(template)]
+        for name, template in unit.run.process.secret_env.items()
     }
 
 

@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from envctl.backends.common import probe
+from envctl.backends.common.secret_wrapper import wrapped
 from envctl.backends.common.step_views import covered, protected
 from envctl.backends.docker import names as n
 from envctl.backends.docker import options
 from envctl.backends.docker.names import Names
 from envctl.backends.docker.ownership import MEMORY
 from envctl.backends.docker.volumes import volume_mount
-from envctl.plan.model import Kind, Probe, Restart, Secret, Unit, Volume
+from envctl.plan.model import Kind, Restart, Run, Secret, Unit, Volume
 
 SECRETS_FOLDER: Final = "/run/secrets"
 _EMPTY: Final = {"SizeBytes": 4096, "Mode": 0o555}
 _NANO: Final = 10**9
+_NOTHING: Final[Mapping[str, Any]] = {}
 _LOGS: Final = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 _MEMORY_VOLUME: Final = {
     "Name": "local",
@@ -31,10 +33,12 @@ def container(
     log_driver: str = "json-file",
     own_volumes: Sequence[Volume] = (),
     start_interval: bool = False,
+    image: Mapping[str, Any] = _NOTHING,
 ) -> Mapping[str, Any]:
     """The body of the API call that creates a unit's container; `own_volumes` are those that its image declares.
 
-    `start_interval` says whether the engine knows `StartInterval` (API 1.44).
+    `start_interval` says whether the engine knows `StartInterval` (API 1.44). `image` is the configuration of its image,
+    for a unit with variables that are made of secrets.
     """
     process = unit.run.process
     settings, host = options.bodies(unit.run.options)
@@ -43,10 +47,14 @@ def container(
         "Env": [f"{name}={value}" for name, value in sorted(process.env.items())],
         "Labels": dict(names.unit_labels(unit)),
         "ExposedPorts": {f"{port.container}/{port.protocol}": {} for port in unit.run.ports},
-        "Healthcheck": healthcheck(unit.run.probe, start_interval=start_interval),
+        "Healthcheck": healthcheck(unit.run, start_interval=start_interval),
         **settings,
         "HostConfig": {**_host(unit, names, log_driver, own_volumes), **host},
     }
+    if process.secret_env:
+        # An entrypoint of its own would make the engine ignore the image's command.
+        body["Entrypoint"] = [*wrapped(unit.run, image.get("Entrypoint") or ())]
+        body["Cmd"] = list(image.get("Cmd") or ())
     if process.argv is not None:
         body["Cmd"] = list(process.argv)
     if process.user is not None:
@@ -159,8 +167,9 @@ def secrets_mount(unit: str, names: Names, target: str, *, read_only: bool) -> d
     }
 
 
-def healthcheck(declared: Probe | None, *, start_interval: bool = False) -> dict[str, Any]:
+def healthcheck(run: Run, *, start_interval: bool = False) -> dict[str, Any]:
     """The engine's health check; without a probe, the image's own is switched off."""
+    declared = probe.with_secrets(run)
     if declared is None:
         return {"Test": ["NONE"]}
     return {

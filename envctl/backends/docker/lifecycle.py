@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from threading import Lock
 from typing import Any, Final
@@ -227,6 +227,12 @@ class Lifecycle:
             error.where = error.where or unit.source.where or unit.where
             raise
 
+    def image_config(self, unit: Unit) -> Mapping[str, Any]:
+        """The configuration of a unit's image, if its process is started by way of another."""
+        if not unit.run.process.secret_env:
+            return {}
+        return (self._images.inspect(self._names.image_of(unit)) or {}).get("Config") or {}
+
     def _have_network(self, where: Place | None) -> None:
         with self._guard, self._engine.doing("make the network", where=where) as api:
             if self._network_there:
@@ -251,6 +257,7 @@ class Lifecycle:
             log_driver=self._log_driver,
             own_volumes=image_volumes,
             start_interval=knows_start_interval(api.api_version),
+            image=self.image_config(unit),
         )
         try:
             return api.create_container(body, name, platform)

@@ -96,7 +96,8 @@ class OneOffs:
     def _make(self, api: EngineApi, unit: Unit, one_off: Unit, execution: Execution) -> str:
         claim_volumes(api, one_off, self._names)
         labels = self._names.one_off_labels(unit.name)
-        body = one_off_body(container(one_off, self._names), labels, execution)
+        image = self._lifecycle.image_config(one_off)
+        body = one_off_body(container(one_off, self._names, image=image), labels, execution)
         name = self._names.container(one_off.name)
         identity = api.create_container(body, name, unit.run.platform or None)
         self._secret_files.lend(one_off, identity, name=f"{name}{_SECRETS}", labels=labels)

@@ -76,6 +76,13 @@ def compose(text: str) -> Quoted:
     return yaml_string(text.replace("$", "$$"))
 
 
+def compose_host_variables(parts: Sequence[tuple[str, str]]) -> Quoted:
+    """A string of texts and variables of the host that have to be set: each part is one or the other."""
+    return yaml_string(
+        "".join(f"${{{name}:?}}" if name else text.replace("$", "$$") for text, name in parts)
+    )
+
+
 def bind_source(source: str, root: str) -> Quoted:
     """A mounted path. Within the project it starts with a variable, so that the project can be moved."""
     inside = source == root or source.startswith(root.rstrip("/") + "/")
@@ -139,6 +146,7 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Quoted]]] = {
     "setting": setting,
     "comment": comment,
     "compose": compose,
+    "compose_host_variables": compose_host_variables,
     "compose_list": compose_list,
     "compose_value": compose_value,
     "yaml_string": yaml_string,

@@ -8,9 +8,11 @@ from typing import Final, Literal
 
 from envctl.definition.checks.spec_to_check import SOURCES, SpecToCheck
 from envctl.definition.keys.service import ServiceData
+from envctl.definition.keys.service_values import as_template
 from envctl.definition.problems import similar, suggestion
 from envctl.definition.service_readers import DEFAULT_CONDITION
 from envctl.definition.tree import MapNode, Position
+from envctl.plan.secret_templates import secrets_of
 
 LONGEST_USER: Final = 32
 _USERS = """
@@ -47,6 +49,7 @@ class ServiceCheck:
         self._check_command()
         self._check_user()
         self._check_secrets()
+        self._check_secret_variables()
         self._check_build_secrets()
         self._check_targets()
 
@@ -137,6 +140,14 @@ class ServiceCheck:
             if use["name"] in seen:
                 self._report(position, f" lists the secret {use['name']!r} twice")
             seen.add(use["name"])
+
+    def _check_secret_variables(self) -> None:
+        for variable, value in self.service["env"].items():
+            if isinstance(value, str):
+                continue
+            position = self.spec.position(self.name, "env", variable, "value")
+            for secret in secrets_of(as_template(value)):
+                self._check_declared(secret, position)
 
     def _check_build_secrets(self) -> None:
         for index, step in enumerate(self.service["build"]):

@@ -15,7 +15,6 @@ from envctl.definition.keys.build_source import (
 )
 from envctl.definition.keys.scalars import (
     COMMAND,
-    ENV,
     EXTENDED,
     IMAGE,
     OPTIONS,
@@ -39,6 +38,7 @@ from envctl.definition.keys.service_values import (
     PORT,
     RESOURCES,
     SECRET_USE,
+    SERVICE_ENV,
     USER,
     VOLUME,
     CheckData,
@@ -48,6 +48,7 @@ from envctl.definition.keys.service_values import (
     ProbeData,
     ResourcesData,
     SecretUseData,
+    SecretVariableData,
     UserData,
     VolumeData,
 )
@@ -119,8 +120,14 @@ class ServiceData(TypedDict):
         Key(UNIT_FOLDER, "The folder that it runs in.", "/srv/web", None, run="process.workdir"),
     ]
     env: Annotated[
-        dict[str, str],
-        Key(ENV, "Its environment variables.", {"LOG_LEVEL": "info"}, {}, run="process.env"),
+        dict[str, str | SecretVariableData],
+        Key(
+            SERVICE_ENV,
+            "Its environment variables.",
+            {"LOG_LEVEL": "info"},
+            {},
+            run="process.env",
+        ),
     ]
     command: Annotated[
         list[str] | None,

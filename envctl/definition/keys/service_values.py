@@ -12,6 +12,8 @@ from envctl.definition.keys.scalars import (
     COMMANDS,
     CORES,
     DURATION,
+    ENV_NAME,
+    ENV_TEXT,
     HOST_PATH,
     MOUNT_TARGET,
     NAME,
@@ -28,7 +30,8 @@ from envctl.definition.keys.scalars import (
     whole_number,
     words,
 )
-from envctl.definition.kinds import MapOf, Scalar
+from envctl.definition.kinds import MapOf, Scalar, ScalarOr
+from envctl.plan.secret_templates import of_secret
 
 LOOPBACK: Final = "127.0.0.1"
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - asked for by `public`
@@ -85,6 +88,36 @@ ENV_FILE: Final = Form(
     title="Env file",
     shorthand=Shorthand((STRING,), "path", expected="a file (a path or a mapping)"),
 )
+
+
+class SecretVariableData(TypedDict):
+    """An environment variable that is made of secrets when the process starts: exactly one of secret, template."""
+
+    kind: Literal["secret", "template"]
+    value: Annotated[
+        str,
+        ExactlyOne(
+            "kind",
+            {
+                "secret": Key(VARIABLE, "A name declared under `secrets`.", "db_password"),
+                "template": Key(
+                    Scalar(service_readers.secret_template, "template", STRING, is_template=True),
+                    "A text in which `${secret.NAME}` stands for the value of a secret.",
+                    "postgres://app:${secret.db_password}@db/app",
+                ),
+            },
+        ),
+    ]
+
+
+def as_template(variable: SecretVariableData) -> str:
+    """What a variable is made of: `${secret.NAME}` is a secret's value (see `plan.secret_templates`)."""
+    value = variable["value"]
+    return of_secret(value) if variable["kind"] == "secret" else value
+
+
+SECRET_VARIABLE: Final = Form(SecretVariableData, title="Variable made of secrets")
+SERVICE_ENV: Final = MapOf(ENV_NAME, ScalarOr(ENV_TEXT, SECRET_VARIABLE))
 
 
 class MountData(TypedDict):

@@ -19,7 +19,7 @@ from envctl.definition.keys.scalars import (
     words,
 )
 from envctl.definition.keys.service import SERVICE, ServiceData
-from envctl.definition.kinds import ListOf, MapOf
+from envctl.definition.kinds import ListOf, MapOf, ScalarOr
 from envctl.plan.categories import COMPARED
 from envctl.plan.target import DEFAULT_BACKEND
 
@@ -199,6 +199,8 @@ def merge_rules(form: Form, path: str = "") -> list[tuple[str, str, str, tuple[s
         kind: Any = field.key.kind
         if isinstance(kind, MapOf) and kind.value is SERVICE:
             here, kind = f"{here}.*", SERVICE
+        if isinstance(kind, MapOf) and isinstance(kind.value, ScalarOr):
+            rules.append((f"{here}.*", "replace", "a variable has one source", ()))
         if isinstance(kind, Form) and kind.choice_reason:
             rules.append((here, "choice", kind.choice_reason, kind.choices))
             rules += merge_rules(kind, here)

@@ -43,6 +43,7 @@ def expectations(
     """
     yield from _user(unit, facts)
     yield from _environment(unit, facts, mask)
+    yield from _secret_environment(unit, facts)
     yield from _limits(unit, facts)
     yield from _powers(unit, facts)
     yield from ports(unit, facts)
@@ -172,6 +173,22 @@ def _is_started_directly(unit: Unit, facts: UnitFacts, mask: Callable[[str], str
         and bool(declared)
         and argv[-len(declared or ()) :] == [mask(word) for word in declared or ()]
     )
+
+
+def _secret_environment(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
+    """The variables that are made of secrets are set; the secrets themselves are compared as files."""
+    has = {
+        **facts.get(VerifyCategory.EXEC_ENVIRONMENT, {}),
+        **facts.get(Category.ENVIRONMENT, {}),
+    }
+    category = Category.ENVIRONMENT
+    for name in sorted(unit.run.process.secret_env):
+        where = place(unit, "process.env", name)
+        if not has:
+            why = why_unknown(facts, category) or "its environment was not reported"
+            yield cannot_check(unit.name, category, name, why, where)
+            continue
+        yield presence(unit.name, category, name, word="set", is_present=name in has, where=where)
 
 
 # --- limits and capabilities -------------------------------------------------------------------------

@@ -33,7 +33,7 @@ def mistakes(text: str) -> list[str]:
     return [f"{problem.where.line}:{problem.message}" for problem in found.entries]
 
 
-def env(root: Path, spec: str, file: str | None, *, dev: str = "") -> dict[str, str]:
+def env(root: Path, spec: str, file: str | None, *, dev: str = "") -> dict[str, object]:
     """The variables of the service web."""
     if file is not None:
         (root / ".env").write_text(file)
@@ -213,7 +213,7 @@ def test_the_cache_depends_on_the_files(tmp_path: Path) -> None:
     spec = WEB.replace("env_file: .env", "env_file: [.env, {path: .local, required: false}]")
     write(tmp_path, spec)
 
-    def cached_env() -> dict[str, str]:
+    def cached_env() -> dict[str, object]:
         return dict(definition.load(tmp_path, "dev", environ={}).data["services"]["web"]["env"])
 
     (tmp_path / ".env").write_text("A=1\n")

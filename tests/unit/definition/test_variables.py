@@ -22,7 +22,7 @@ SPEC = HEAD + (
 def level(root: Path, overlay: str = "", **options: dict[str, str]) -> str:
     """The value of the variable after all who set it had their say."""
     resolved = load(root, SPEC, dev=overlay, **options)  # type: ignore[arg-type]
-    return resolved.data["services"]["web"]["env"]["L"]
+    return str(resolved.data["services"]["web"]["env"]["L"])
 
 
 def test_each_way_to_set_a_variable_goes_before_the_next(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from typing import Any, Final
 from envctl.backends.common import probe
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.backends.vagrant.unit import container, guest_setup, log_scripts, process_scripts
+from envctl.backends.vagrant.unit.secret_exports import secret_exports
 from envctl.backends.vagrant.unit.unit_paths import UnitPaths
+from envctl.plan.digest import plain
 from envctl.plan.model import Kind, Unit
 
 TEMPLATE: Final = "vagrant/start.sh.j2"
@@ -49,8 +51,10 @@ def _probe(unit: Unit, paths: UnitPaths) -> str:
     if unit_probe is None:
         return ""
     argv, timeout = probe.test(unit_probe), unit_probe.timeout + _GRACE
+    exports = secret_exports(plain(unit.run), paths)
     if container.runs_in_container(unit):
-        return container.command(argv, timeout=timeout)
+        names = sorted(unit_process.secret_env)
+        return container.command(argv, timeout=timeout, secret_exports=exports, secret_names=names)
     return process_scripts.command(
         argv,
         paths,
@@ -59,4 +63,5 @@ def _probe(unit: Unit, paths: UnitPaths) -> str:
         env=unit_process.env,
         capabilities=unit_process.capabilities,
         timeout=timeout,
+        secret_exports=exports,
     )

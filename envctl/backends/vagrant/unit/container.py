@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
+from envctl.backends.common.secret_wrapper import wrapped
 from envctl.backends.common.ulimits import limits
 from envctl.backends.vagrant.quoting import shell, words
+from envctl.backends.vagrant.unit.process_scripts import exported
 from envctl.backends.vagrant.unit.unit_paths import UnitPaths, secret_file
 from envctl.plan.image_volumes import parted
 from envctl.plan.model import Build, Unit
@@ -88,13 +90,32 @@ def setup_commands(unit: Unit, secrets: Sequence[str]) -> Iterator[str]:
 
 def client_script(unit: Unit) -> str:
     """The unit's script: it becomes the container's client, with the container's streams and exit code."""
-    return f"docker rm --force {NAME} >/dev/null 2>&1\nexec {words(tuple(_run(unit, f'--name={NAME}')))}\n"
+    return f"docker rm --force {NAME} >/dev/null 2>&1\n{_client(unit, f'--name={NAME}')}\n"
 
 
 def one_off_command(unit: Unit, *, tty: bool) -> str:
     """A shell command that runs a one-off of the unit in a separate container, which the engine removes afterwards."""
     terminal = ("--tty",) if tty else ()
-    return f"exec {words(tuple(_run(unit, '--rm', '--interactive', *terminal)))}"
+    return _client(unit, "--rm", "--interactive", *terminal)
+
+
+def _client(unit: Unit, *options: str) -> str:
+    """Shell commands that become the engine's client, which runs the unit's process in a container."""
+    argv = unit.run.process.argv
+    run = (*_run(unit, *options), NAME)
+    if not unit.run.process.secret_env:
+        return f"exec {words((*run, *(argv or ())))}"
+    # What reads the secrets takes the place of the image's entrypoint, which it becomes.
+    program, *arguments = wrapped(unit.run, ())
+    start = words((*run[:-1], f"--entrypoint={program}", NAME, *arguments))
+    of_image = f"{_of_image('Entrypoint')} {_of_image('Cmd') if argv is None else ''}"
+    return f'eval "set -- {of_image}"; exec {start} "$@" {words(argv or ())}'
+
+
+def _of_image(key: str) -> str:
+    """A command substitution with the words of the image's entrypoint or command, each in single quotes."""
+    word = """'{{join (split . "'") "'\\\\''"}}'"""
+    return f"$(docker image inspect -f {shell(f'{{{{range .Config.{key}}}}}{word} {{{{end}}}}')} {NAME})"
 
 
 def _run(unit: Unit, *options: str) -> Iterator[str]:
@@ -127,8 +148,6 @@ def _run(unit: Unit, *options: str) -> Iterator[str]:
         yield f"--user={run.process.user}"
     if run.process.workdir is not None:
         yield f"--workdir={run.process.workdir}"
-    yield NAME
-    yield from run.process.argv or ()
 
 
 def _called(volume: str) -> str:
@@ -160,9 +179,20 @@ def command(
     tty: bool = False,
     timeout: float | None = None,
     everything: bool = False,
+    secret_exports: str = "",
+    secret_names: Sequence[str] = (),
 ) -> str:
-    """A shell command that runs `argv` in the container; None keeps the container's user or directory."""
+    """A shell command that runs `argv` in the container; None keeps the container's user or directory.
+
+    `secret_exports` are commands that export the variables `secret_names`: the engine's client passes their values on.
+    """
     options = ["--interactive", *(["--tty"] if tty else [])]
+    options += [f"--env={name}" for name in secret_names] if secret_exports else []
+    take = (
+        f'variables=$({exported(secret_exports)}) || exit 126; eval "$variables"; '
+        if secret_exports
+        else ""
+    )
     options += ["--privileged"] if everything else []
     options += [f"--env={name}={value}" for name, value in sorted(env.items())]
     if user is not None:
@@ -170,4 +200,4 @@ def command(
     if workdir is not None:
         options.append(f"--workdir={workdir}")
     limit = f"timeout --foreground --signal=KILL {timeout:g} " if timeout else ""
-    return f"exec {limit}docker exec {shlex.join(options)} {NAME} {words(argv)}"
+    return f"{take}exec {limit}docker exec {shlex.join(options)} {NAME} {words(argv)}"

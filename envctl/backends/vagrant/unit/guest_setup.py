@@ -94,11 +94,7 @@ def _limits(unit: Unit) -> Iterator[str]:
 def run_script(unit: Unit, paths: UnitPaths) -> str:
     """The script that becomes the unit's process, or the client of its container."""
     contained = container.runs_in_container(unit)
-    text = (
-        container.client_script(unit)
-        if contained
-        else process_scripts.start_script(unit.run.process)
-    )
+    text = container.client_script(unit) if contained else process_scripts.start_script(unit.run)
     return f"{log_scripts.redirect(paths)}\n{text}"
 
 

@@ -10,7 +10,9 @@ from envctl.backends.common.one_off_units import one_off_unit
 from envctl.backends.common.termination import VARIABLE
 from envctl.backends.common.ulimits import limits
 from envctl.backends.vagrant.unit import container, exec_stream, process_scripts
+from envctl.backends.vagrant.unit.secret_exports import secret_exports
 from envctl.backends.vagrant.unit.unit_paths import UnitPaths
+from envctl.plan.digest import plain
 
 if TYPE_CHECKING:
     from envctl.backends.base import Execution
@@ -44,4 +46,5 @@ def script(unit: Unit, paths: UnitPaths, *, tty: bool) -> str:
         capabilities=process.capabilities,
         limits=limits(unit.run.options),
         apart=True,
+        secret_exports=secret_exports(plain(unit.run), paths),
     )

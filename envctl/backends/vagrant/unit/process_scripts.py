@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from envctl.backends.common.secret_wrapper import wrapped
 from envctl.backends.common.ulimits import UNLIMITED
 from envctl.backends.vagrant.quoting import shell, words
 from envctl.backends.vagrant.unit.unit_paths import SECRETS
@@ -15,7 +16,7 @@ from envctl.backends.vagrant.unit.unit_paths import SECRETS
 if TYPE_CHECKING:
     from envctl.backends.common.ulimits import Limits
     from envctl.backends.vagrant.unit.unit_paths import UnitPaths
-    from envctl.plan.model import Process
+    from envctl.plan.model import Run
 
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NOT_RUNNING: Final = 125
@@ -24,12 +25,13 @@ _NOTHING: Final[Mapping[str, str]] = {}
 _NO_LIMITS: Final[Mapping[str, tuple[int, int]]] = {}
 
 
-def start_script(process: Process) -> str:
+def start_script(run: Run) -> str:
     """The script that becomes the unit's process, with no environment but the spec's."""
+    process = run.process
     return (
         f"{_look_up(process.user or 'root', 'home=$folder', 'home=/')}\n"
         f"cd -- {shell(process.workdir or '/')} || exit 200\n"
-        f"exec {_environment(process.env)} {words(_argv(process.argv or ()))}\n"
+        f"exec {_environment(process.env)} {words(wrapped(run, _argv(process.argv or ())))}\n"
     )
 
 
@@ -69,11 +71,13 @@ def command(
     timeout: float | None = None,
     main: int = 0,
     apart: bool = False,
+    secret_exports: str = "",
 ) -> str:
     """A shell command that runs `argv` with the user, folder and rights of the unit's process.
 
     In a shared machine it enters the mount namespace of the unit's main process `main`, which has the unit's secrets.
     With `apart`, the unit need not run: the command is separate, and in a shared machine it has its own namespace.
+    `secret_exports` are commands that export variables made of secrets, whose files only root and the unit's user can read.
     """
     bounding = ",".join(["-all", *(f"+{name.lower()}" for name in capabilities)])
     limit = f"timeout --foreground --signal=KILL {timeout:g} " if timeout else ""
@@ -97,11 +101,32 @@ def command(
     )
     # In the unit's cgroup: it shares the unit's limits and ends with it, as in a container.
     join = f"read -r self _ </proc/self/stat; echo $self 2>/dev/null > {paths.processes} || :; "
+    if secret_exports:
+        argv = ("/bin/sh", "-c", _TAKE_VARIABLES, "sh", *_argv(argv))
     return (
-        f"{'' if apart else join}{looked_up}; {enter} {_limited(limits)}"
+        f"{'' if apart else join}{looked_up}; {_hand_over(secret_exports)}{enter} {_limited(limits)}"
         f'setpriv --reuid="$uid" --regid="$gid" $groups'
         f" --inh-caps=-all --bounding-set={bounding} --no-new-privs --"
         f" {_environment(env)} {words(_argv(argv))}"
+    )
+
+
+_TAKE_VARIABLES: Final = 'eval "$(/bin/cat <&3)"; exec 3<&-; unset PWD OLDPWD SHLVL; exec "$@"'
+"""The command's own shell reads the variables that `_hand_over` has left at descriptor 3."""
+
+
+def exported(secret_exports: str) -> str:
+    """A shell command that prints, as commands, what others export."""
+    return f"env -i /bin/sh -c {shell(f'{secret_exports}; export -p')}"
+
+
+def _hand_over(secret_exports: str) -> str:
+    """Shell commands that leave the variables at descriptor 3, where the command finds them; no argument has a value."""
+    if not secret_exports:
+        return ""
+    return (
+        f"variables=$({exported(secret_exports)}) || exit 126; exec 3<<ENVCTL_END\n"
+        "$variables\nENVCTL_END\n"
     )
 
 

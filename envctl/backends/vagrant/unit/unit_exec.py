@@ -9,6 +9,7 @@ from envctl.backends.common.termination import VARIABLE
 from envctl.backends.common.ulimits import limits
 from envctl.backends.vagrant.machine import machine_stamp
 from envctl.backends.vagrant.unit import exec_stream, process_scripts
+from envctl.backends.vagrant.unit.secret_exports import secret_exports, variable_names
 from envctl.backends.vagrant.unit.unit_paths import UnitPaths
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def _script(
     # envctl kills it at its timeout; the machine does later, in case envctl was killed.
     timeout = execution.timeout + _SLACK if execution.timeout else None
     marked = {VARIABLE: mark}
+    run = machine_stamp.run_of(note)
+    exports = secret_exports(run, paths, without=execution.env)
     if note.get("contained"):
         from envctl.backends.vagrant.unit import container
 
@@ -61,10 +64,11 @@ def _script(
             env={**execution.env, **marked},
             tty=execution.tty,
             timeout=timeout,
+            secret_exports="" if execution.everything else exports,
+            secret_names=variable_names(run, without=execution.env),
         )
     if execution.everything:
         return process_scripts.unconfined(execution.argv, main=main, env=marked, timeout=timeout)
-    run = machine_stamp.run_of(note)
     unit_process = run.get("process", {})
     return process_scripts.command(
         execution.argv,
@@ -76,4 +80,5 @@ def _script(
         limits=limits(run.get("options", {})),
         timeout=timeout,
         main=main,
+        secret_exports=exports,
     )

@@ -57,11 +57,16 @@ class UnitPaths:
 
 def secret_file(secret: Secret, paths: UnitPaths) -> str:
     """The path of a secret's file, in memory; its target may be a link to it."""
-    return f"{paths.secrets}/{secret_name(secret)}"
+    return f"{paths.secrets}/{file_name(secret.name, secret.target)}"
 
 
 def secret_name(secret: Secret) -> str:
     """The file name of a secret: that of its target, if it is directly in SECRETS; else a hidden file."""
-    inside = secret.target.removeprefix(f"{SECRETS}/")
-    is_in_folder = inside != secret.target and "/" not in inside
-    return inside if is_in_folder else "." + secret.name
+    return file_name(secret.name, secret.target)
+
+
+def file_name(secret: str, target: str) -> str:
+    """The file name of a secret with a target."""
+    inside = target.removeprefix(f"{SECRETS}/")
+    is_in_folder = inside != target and "/" not in inside
+    return inside if is_in_folder else "." + secret

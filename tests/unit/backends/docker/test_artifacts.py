@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import yaml
 
 from envctl.backends.docker.artifacts import artifacts
-from envctl.plan.model import CopyFiles, Kind, Plan, ReadyImage, Run, Unit, WriteFile
+from envctl.plan.model import CopyFiles, Kind, Plan, ReadyImage, Run, Secret, Unit, WriteFile
 from envctl.render.rendered_files import render
 from envctl.render.templates import Templates
 from tests.support.plans import SCOPE, build
@@ -137,3 +139,17 @@ def test_trusted_certificates_are_in_the_folder_only_if_asked_for(tmp_path):
     found = files(rich_plan(), tmp_path, trust=bundle)
     assert found["trust/ca.crt"] == b"PEM\n"
     assert b'COPY ["trust/", "/media/"]' in found["web.Dockerfile"]
+
+
+def test_compose_sets_variables_made_of_secrets_where_it_can_and_asks_the_host_elsewhere(tmp_path):
+    process = replace(rich().run.process, secret_env={"URL": "a$$:${secret.token}@b"})
+    run = replace(rich().run, process=process, secrets=(Secret("token", "/run/secrets/.token"),))
+    built = replace(rich(), run=run)
+    ready = replace(built, name="ready", service="ready", source=ReadyImage("redis:7"))
+    services = compose(Plan(SCOPE, "docker", (built, ready)), tmp_path)["services"]
+
+    assert services["web"]["entrypoint"][:2] == ["/bin/sh", "-c"]
+    assert "URL" not in services["web"]["environment"]
+    assert services["web"]["secrets"] == [{"source": "token", "target": "/run/secrets/.token"}]
+    assert "entrypoint" not in services["ready"]
+    assert services["ready"]["environment"]["URL"] == "a$$:${TOKEN:?}@b"

@@ -122,4 +122,20 @@ def test_a_secret_elsewhere_is_kept_under_a_hidden_name():
 
 
 def test_no_probe_turns_the_images_own_off():
-    assert healthcheck(None) == {"Test": ["NONE"]}
+    assert healthcheck(Run()) == {"Test": ["NONE"]}
+
+
+def test_variables_made_of_secrets_are_set_by_what_stands_before_the_images_entrypoint(names):
+    unit = rich()
+    process = replace(unit.run.process, argv=None, secret_env={"A": "<${secret.token}>"})
+    token = Secret("token", "/run/secrets/.token", "digest")
+    unit = replace(unit, run=replace(unit.run, process=process, secrets=(token,)))
+
+    body = container(unit, names, image={"Entrypoint": ["/entry"], "Cmd": ["serve"]})
+
+    assert body["Entrypoint"][:2] == ["/bin/sh", "-c"]
+    assert "/run/secrets/.token" in body["Entrypoint"][2]
+    assert body["Entrypoint"][3:] == ["sh", "/entry"]
+    assert body["Cmd"] == ["serve"]
+    assert body["Healthcheck"]["Test"][:3] == ["CMD", "/bin/sh", "-c"]
+    assert body["Healthcheck"]["Test"][-2:] == ["ready", "-q"]

@@ -221,6 +221,6 @@ def test_what_is_not_printable_is_written_by_number(char, written):
 
 def test_templates_are_given_each_way_to_quote_by_its_name():
     names = "exec_form arguments copy_form word setting comment compose compose_list compose_value"
-    names += " yaml_string number markdown code bind_source raw"
+    names += " compose_host_variables yaml_string number markdown code bind_source raw"
     assert {*quoting.FUNCTIONS} == {*names.split()}
     assert all(getattr(quoting, name) is one for name, one in quoting.FUNCTIONS.items())

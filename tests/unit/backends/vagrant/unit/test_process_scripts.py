@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
 
 from envctl.backends.vagrant.unit import process_scripts
+from envctl.backends.vagrant.unit.secret_exports import secret_exports
 from envctl.backends.vagrant.unit.unit_paths import UnitPaths
-from envctl.plan.model import Process
+from envctl.plan.digest import plain
+from envctl.plan.model import Process, Run, Secret
 
 AWKWARD = [
     "",
@@ -38,7 +41,7 @@ def test_the_script_becomes_the_process_with_just_its_words_and_variables(tmp_pa
     own = Process(("python3", "-c", SHOW, *AWKWARD), "root", str(folder), env)
 
     done = subprocess.run(
-        ["/bin/sh", "-c", process_scripts.start_script(own).replace("PATH=", 'PATH="$PATH":')],
+        ["/bin/sh", "-c", process_scripts.start_script(Run(own)).replace("PATH=", 'PATH="$PATH":')],
         capture_output=True,
         check=True,
         env={**os.environ, "LEAKED": "1"},
@@ -90,6 +93,36 @@ def test_a_command_runs_only_where_the_unit_has_a_process(tmp_path, processes, c
 
 
 def test_a_program_whose_name_has_an_equals_sign_is_no_variable():
-    assert process_scripts.start_script(Process(("a=b", "c"))).endswith(
+    assert process_scripts.start_script(Run(Process(("a=b", "c")))).endswith(
         """/bin/sh -c 'exec "$0" "$@"' a=b c\n"""
     )
+
+
+def test_a_command_beside_the_process_gets_what_is_made_of_secrets_and_its_own_variables_first(
+    tmp_path,
+):
+    value = "s3cret 'q' $x\n\tü\n"
+    paths = UnitPaths("web")
+    run = Run(
+        Process(("serve",), secret_env={"A": "<${secret.token}>", "B": "${secret.token}"}),
+        secrets=(Secret("token", "/run/secrets/.token"),),
+    )
+    file = tmp_path / "secrets" / ".token"
+    file.parent.mkdir()
+    file.write_text(value, "utf-8")
+    exports = secret_exports(plain(run), paths, without=["B"])
+    text = process_scripts.command(
+        ("python3", "-c", SHOW, *AWKWARD),
+        paths,
+        env={"B": "mine"},
+        secret_exports=exports.replace("/run/secrets", str(tmp_path / "secrets")),
+    ).replace("setpriv", ": ; env -i", 1)
+    # Only root may change the user: all but that is as in a machine.
+    text = re.sub(r": ; env -i .*? -- /usr/bin/env -i PATH=", "/usr/bin/env -i PATH=$PATH:", text)
+
+    done = subprocess.run(["/bin/sh", "-c", text], capture_output=True, check=True)
+    argv, seen, _ = json.loads(done.stdout)
+
+    assert argv == AWKWARD
+    assert {name: seen.get(name) for name in ("A", "B")} == {"A": f"<{value}>", "B": "mine"}
+    assert set(seen) <= {"A", "B", "PATH", "HOME", "HOSTNAME", "LC_CTYPE"}

@@ -1,0 +1,63 @@
+"""Variables that are made of secrets, put into a process's environment as it starts.
+
+A shell reads the files of the secrets, exports the variables and becomes the program. So a value is neither in the
+configuration of a container or service nor in a command line; it is in the environment of the process only. Pure.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from envctl.plan.secret_templates import parts
+
+if TYPE_CHECKING:
+    from envctl.plan.model import Run
+
+_VALUE: Final = "envctl_value"
+_READ: Final = (
+    # A command substitution drops newlines at the end; the dot keeps them.
+    f'envctl_read() {{ {_VALUE}=$(cat "$1" && echo .) || exit 126; {_VALUE}=${{{_VALUE}%.}}; }}'
+)
+_FORGET: Final = f"unset {_VALUE} PWD OLDPWD SHLVL; unset -f envctl_read"
+"""What the shell itself adds is no part of the spec."""
+
+
+def files_inside(run: Run) -> Mapping[str, str]:
+    """By secret, the path of its file as the unit sees it."""
+    return {secret.name: secret.target for secret in run.secrets}
+
+
+def export_script(variables: Mapping[str, str], files: Mapping[str, str]) -> str:
+    """Shell commands that export the variables, by name their templates; `files` are the paths of the secrets."""
+    return "; ".join([_READ, *_assignments(variables, files), _FORGET])
+
+
+def _assignments(variables: Mapping[str, str], files: Mapping[str, str]) -> Iterator[str]:
+    for variable, template in sorted(variables.items()):
+        yield f"{variable}="
+        for text, secret in parts(template):
+            if secret:
+                yield f"envctl_read {shlex.quote(files[secret])}"
+            added = f'"${_VALUE}"' if secret else shlex.quote(text)
+            yield f'{variable}="${variable}"{added}'
+        yield f"export {variable}"
+
+
+def wrapper(variables: Mapping[str, str], files: Mapping[str, str]) -> tuple[str, ...]:
+    """The command to put before another one, to run that with the variables. It needs /bin/sh and cat."""
+    return ("/bin/sh", "-c", f'{export_script(variables, files)}; exec "$@"', "sh")
+
+
+def wrapped(run: Run, argv: Sequence[str]) -> tuple[str, ...]:
+    """A command that runs in the unit as its user, with its variables that are made of secrets."""
+    variables = run.process.secret_env
+    return (*wrapper(variables, files_inside(run)), *argv) if variables else tuple(argv)
+
+
+def recorded_variables(run: Mapping[str, Any]) -> Mapping[str, str]:
+    """The variables of a recorded run, by name their templates."""
+    process = run.get("process")
+    variables = process.get("secret_env") if isinstance(process, Mapping) else None
+    return variables if isinstance(variables, Mapping) else {}

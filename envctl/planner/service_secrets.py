@@ -1,0 +1,43 @@
+"""The secrets that a service uses: as files, and in environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from envctl.plan.model import Secret
+from envctl.plan.secret_templates import secrets_of
+
+if TYPE_CHECKING:
+    from envctl.definition.keys.service import ServiceData
+    from envctl.planner.service_context import ServiceContext
+
+_FOLDER: Final = "/run/secrets"
+
+
+def plain_env(service: ServiceData) -> Mapping[str, str]:
+    """The variables whose values are in the spec."""
+    return {name: value for name, value in service["env"].items() if isinstance(value, str)}
+
+
+def secret_env(service: ServiceData) -> Mapping[str, str]:
+    """The variables that are made of secrets, by name their templates."""
+    from envctl.definition.keys.service_values import as_template
+
+    return {
+        name: as_template(value)
+        for name, value in service["env"].items()
+        if not isinstance(value, str)
+    }
+
+
+def secrets(context: ServiceContext) -> tuple[Secret, ...]:
+    """The secrets of a service. One that is only in its environment is a hidden file, which the variable is made of."""
+    service, declared = context.service, context.resolved.data["secrets"]
+    targets = {use["name"]: use["target"] for use in service["secrets"]}
+    for template in secret_env(service).values():
+        for name in secrets_of(template):
+            targets.setdefault(name, f"{_FOLDER}/.{name}")
+    return tuple(
+        Secret(name, target, env=declared[name]["env"] or "") for name, target in targets.items()
+    )
