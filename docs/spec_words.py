@@ -50,7 +50,7 @@ VALUES: Final[Mapping[str, str]] = {
 """What may be written for each kind of scalar, by its title."""
 
 SHORT: Final[Mapping[Form, str]] = {
-    STEP: "It has no short form: write `- run: make`, not `- make`.",
+    STEP: "It has no short form: write `- run: make`, not `- make`. Beside the step, `id` names it for `!remove`.",
     PORT: 'Short forms: `"8080:8000"` is host and container, `"8000"` or `8000` is the container alone, '
     'and each may end in `/udp`. `"127.0.0.1:8080:8000"` is accepted too; for other addresses use `public`.',
     MOUNT: "Short form of `mounts`: a mapping from `source` to `target`, or to the other keys "
@@ -124,7 +124,7 @@ For editors, `envctl schema` prints a JSON Schema that is generated from the sam
 
 - Files are YAML, UTF-8, one document each, at most {megabytes} MiB and {depth} levels deep. Nothing is executed.
 - With aliases, variables and `extends` expanded, a spec has at most {most_values} values and {characters} MiB of text.
-- A key set twice, an unknown key and an unknown tag are errors. `!append` and `!prepend` are the only tags.
+- A key set twice, an unknown key and an unknown tag are errors. `!append`, `!prepend` and `!remove` are the only tags.
 - Scalars are read from their source text: `1.10` stays 1.10, and `22:22` stays a text.
 - Anchors, aliases and `<<` work within a file. Top-level keys that begin with `x-` are ignored; use them for anchors.
 - All mistakes are reported at once, each with its file, line and column.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from envctl.definition.form import Field, Form, Tagged
@@ -51,7 +52,7 @@ class _Forms:
                 for word, field in form.fields.items()
             },
             **required,
-            **({"minProperties": 1, "maxProperties": 1} if isinstance(form, Tagged) else {}),
+            **(_one_of(form.kinds) if isinstance(form, Tagged) else {}),
             "additionalProperties": False,
         }
 
@@ -114,6 +115,11 @@ class _Forms:
             "type": "object",
             "additionalProperties": {"anyOf": [{"type": "string"}, entry]},
         }
+
+
+def _one_of(kinds: Iterable[str]) -> dict[str, Any]:
+    """Exactly one of these keys is written."""
+    return {"oneOf": [{"required": [kind]} for kind in kinds]}
 
 
 def _plain(kind: ValueKind) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from envctl.definition.inline_yaml import inline_yaml
 from envctl.definition.key import INVALID, REQUIRED, Cursor, Key
-from envctl.definition.tree import MapNode, Node, ScalarNode, describe
+from envctl.definition.tree import MapNode, Node, ScalarNode, describe, without
 from envctl.definition.value_origin import KeyPath
 from envctl.definition.value_readers import InvalidValue, unexpected_type
 from envctl.lazy_dataclass import dataclass
@@ -217,31 +217,50 @@ class Form:
 
 
 class Tagged(Form):
-    """A mapping with one key, which names the kind: the data is that of its value, and has the kind in `tag`."""
+    """A mapping with one key, which names the kind: the data is that of its value, and has the kind in `tag`.
+
+    Beside it, `other_keys` may be written; they are not part of the data.
+    """
 
     def __init__(
-        self, data: type, tag: str, kinds: Mapping[str, Key], *, title: str, noun: str
+        self,
+        data: type,
+        tag: str,
+        kinds: Mapping[str, Key],
+        *,
+        title: str,
+        noun: str,
+        other_keys: Mapping[str, Key],
     ) -> None:
-        super().__init__(data, title=title, extra_keys=kinds)
+        super().__init__(data, title=title, extra_keys={**kinds, **other_keys})
         self.required = []
+        self.kinds = tuple(kinds)
         self.tag = tag
         self.noun = noun
 
     def read(self, node: Node, cursor: Cursor) -> Any:
         """The data."""
-        if not isinstance(node, MapNode) or len(node) != 1:
-            return cursor.reject(node, self._not_one_kind(node))
-        ((word, body),) = node.items()
-        field = self.fields.get(word)
-        if field is None:
-            self._report_unknown(word, node, cursor)
+        others = [word for word in self.fields if word not in self.kinds]
+        kind = without(node, *others) if isinstance(node, MapNode) else node
+        if not isinstance(kind, MapNode) or len(kind) != 1:
+            return cursor.reject(kind, self._not_one_kind(kind))
+        (word,) = kind
+        if word not in self.fields:
+            self._report_unknown(word, kind, cursor)
             return INVALID
-        inner = cursor.enter(word, node.positions[word], (), field.key)
-        data = field.key.kind.read(body, inner)
-        return INVALID if data is INVALID else {**data, self.tag: word}
+        assert isinstance(node, MapNode)  # the kind is a part of it
+        values = {
+            key: self._read_value(key, node, cursor) for key in [word, *others] if key in node
+        }
+        return INVALID if INVALID in values.values() else {**values[word], self.tag: word}
+
+    def _read_value(self, word: str, node: MapNode, cursor: Cursor) -> Any:
+        key = self.fields[word].key
+        path = () if word in self.kinds else None
+        return key.kind.read(node[word], cursor.enter(word, node.positions[word], path, key))
 
     def _not_one_kind(self, node: Node) -> InvalidValue:
-        expected = " or ".join(self.fields)
+        expected = " or ".join(self.kinds)
         if isinstance(node, MapNode):
             kinds = ", ".join(node) or "none"
             return InvalidValue(

@@ -141,7 +141,11 @@ class Interpolation:
             case ListExtension():
                 before, after = map(self.node, node.before), map(self.node, node.after)
                 return ListExtension(
-                    node.position, list(before), list(after), replaced=node.replaced
+                    node.position,
+                    list(before),
+                    list(after),
+                    removed=node.removed,
+                    replaced=node.replaced,
                 )
             case NullNode():
                 return node

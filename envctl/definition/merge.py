@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -14,9 +15,11 @@ from envctl.definition.tree import (
     MapNode,
     Node,
     NullNode,
+    Position,
     Replaced,
     ScalarNode,
     describe,
+    quoted,
     summary,
     with_history,
     without,
@@ -57,6 +60,11 @@ DEFAULTS: tuple[MergeRule, ...] = (
         "adds to the end of the list; the whole list if there is none",
     ),
     MergeRule("`!prepend [ … ]`", Strategy.EXTEND, "adds to the beginning"),
+    MergeRule(
+        "`!remove [ … ]`",
+        Strategy.REMOVE,
+        "items with this text, build steps with this `id`; an error if there is none",
+    ),
     MergeRule(
         "`null`, or no value",
         Strategy.REMOVE,
@@ -102,12 +110,14 @@ def merge(base: Node, over: Node, *, path: Path = (), problems: Problems) -> Nod
         ):
             return _merged(base, over, path, rule.choices if rule else (), problems)
         case ListNode(), ListExtension():
-            return ListNode(over.position, [*over.before, *base, *over.after], _history(base))
+            items = _without_removed(base, over.removed)
+            _report_not_removed(over, items, [*base], path, problems)
+            return ListNode(over.position, [*over.before, *items, *over.after], _history(base))
         case NullNode(), ListExtension():
+            _report_not_removed(over, [], [], path, problems)
             return ListNode(over.position, [*over.before, *over.after], _history(base))
         case ListExtension(), ListExtension():
-            before, after = [*over.before, *base.before], [*base.after, *over.after]
-            return ListExtension(over.position, before, after, replaced=_history(base))
+            return _extended(base, over)
         case ((ScalarNode() | MapNode()), ListExtension()):
             name = ".".join(path)
             problems.add(over.position, f"{name} is {describe(base)}; only a list can be extended")
@@ -117,6 +127,48 @@ def merge(base: Node, over: Node, *, path: Path = (), problems: Problems) -> Nod
             if isinstance(result, MapNode):
                 result.sealed = True
             return result
+
+
+def _extended(base: ListExtension, over: ListExtension) -> ListExtension:
+    """Both extensions in one: the second also removes items that the first adds."""
+    before, after = (_without_removed(items, over.removed) for items in (base.before, base.after))
+    matched = {name for item in [*base.before, *base.after] for name in _names(item)}
+    removed = {name: None if name in matched else at for name, at in over.removed.items()}
+    return ListExtension(
+        over.position,
+        [*over.before, *before],
+        [*after, *over.after],
+        removed={**removed, **base.removed},
+        replaced=_history(base),
+    )
+
+
+def _without_removed(items: list[Node], removed: Mapping[str, Position | None]) -> list[Node]:
+    return [item for item in items if removed.keys().isdisjoint(_names(item))]
+
+
+def _names(item: Node) -> tuple[str, ...]:
+    """What an item is removed by: its text, or its id."""
+    name = item.get("id") if isinstance(item, MapNode) else item
+    return (str(name),) if isinstance(name, ScalarNode) else ()
+
+
+def _report_not_removed(
+    over: ListExtension, items: list[Node], before: list[Node], path: Path, problems: Problems
+) -> None:
+    """Report what an extension should remove from a list, and what was not in it."""
+    if not over.removed:
+        return
+    known = {name for item in before for name in _names(item)}
+    for name, position in over.removed.items():
+        if position is not None and name not in known:
+            others = sorted(other for item in items for other in _names(item))
+            problems.add(
+                position,
+                f"{'.'.join(path) or 'the list'} has no item {quoted(name)} to remove",
+                expected="the text of an item, or the id of a build step",
+                hint=similar(name, others),
+            )
 
 
 def _history(base: Node) -> Replaced:
@@ -156,6 +208,7 @@ def _merged(
 def normalize(node: Node, *, path: Path = (), problems: Problems) -> Node:
     """The tree without removed keys and open extensions. Removing what was never set is a problem."""
     if isinstance(node, ListExtension):
+        _report_not_removed(node, [], [], path, problems)
         items = ListNode(node.position, [*node.before, *node.after], node.replaced)
         return normalize(items, path=path, problems=problems)
     if isinstance(node, ListNode):

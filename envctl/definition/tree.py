@@ -7,7 +7,8 @@ A finished node never changes: environments share the nodes of the base file, an
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final, Self, TypeAlias
 
 from envctl.errors import Place
@@ -70,9 +71,12 @@ class ListNode(list["Node"]):
 
 
 class ListExtension:
-    """A list written with !prepend or !append: the items to add before and after another list."""
+    """A list written with !prepend, !append or !remove: what to add before and after another list, and to remove from it.
 
-    __slots__ = ("after", "before", "memo", "position", "replaced")
+    `removed` are texts or ids of items, each with its place, or None if it removed something already.
+    """
+
+    __slots__ = ("after", "before", "memo", "position", "removed", "replaced")
 
     def __init__(
         self,
@@ -80,11 +84,13 @@ class ListExtension:
         before: list[Node],
         after: list[Node],
         *,
+        removed: Mapping[str, Position | None] = MappingProxyType({}),
         replaced: Replaced = (),
     ) -> None:
         self.position = position
         self.before = before
         self.after = after
+        self.removed = removed
         self.replaced = replaced
         self.memo: dict[Hashable, Any] = {}
 
@@ -186,7 +192,9 @@ def with_history(node: Node, replaced: Replaced) -> Node:
         case ListNode():
             return ListNode(node.position, node, replaced)
         case ListExtension():
-            return ListExtension(node.position, node.before, node.after, replaced=replaced)
+            return ListExtension(
+                node.position, node.before, node.after, removed=node.removed, replaced=replaced
+            )
         case NullNode():
             return NullNode(node.position, replaced)
 

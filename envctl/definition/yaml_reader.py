@@ -31,6 +31,7 @@ MAX_ALIASED = 50_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _MERGE = "<<"
+_LIST_TAGS = ("!append", "!prepend", "!remove")
 
 
 class _Stop(Exception):  # noqa: N818 — control flow within this module
@@ -224,17 +225,19 @@ class _Reader:
 
     def _tag(self, tag: str, position: Position, only: str) -> None:
         short = tag.replace("tag:yaml.org,2002:", "!!")
-        if short in ("!append", "!prepend"):
+        if tag in _LIST_TAGS:
             self._add(
                 position, f"{short} is only allowed before {only}", "", f"write {short} [ … ]"
             )
         else:
             hint = "quote the value to make it a text" if short == "!!str" else ""
-            self._add(position, f"unknown tag {short}", "!append or !prepend before a list", hint)
+            self._add(
+                position, f"unknown tag {short}", "!append, !prepend or !remove before a list", hint
+            )
 
     def _open(self, node: MapNode | ListNode, event: Any) -> None:
         tag = event.tag
-        if tag is not None and (tag not in ("!append", "!prepend") or isinstance(node, MapNode)):
+        if tag is not None and (tag not in _LIST_TAGS or isinstance(node, MapNode)):
             self._tag(tag, node.position, "a list")
             tag = None
         if len(self.stack) >= MAX_DEPTH:
@@ -267,9 +270,25 @@ class _Reader:
             node = ListExtension(done.node.position, [], list(done.node))
         elif done.tag == "!prepend":
             node = ListExtension(done.node.position, list(done.node), [])
+        elif done.tag == "!remove":
+            removed = {str(item): item.position for item in self._names(done.node)}
+            node = ListExtension(done.node.position, [], [], removed=removed)
         if done.anchor:
             self.anchors[done.anchor] = (node, self.count - done.count + 1)
         self._take(node)
+
+    def _names(self, items: MapNode | ListNode) -> list[ScalarNode]:
+        """The items of a !remove, which is before a list only."""
+        assert isinstance(items, ListNode)
+        for item in items:
+            if not isinstance(item, ScalarNode):
+                self._add(
+                    item.position,
+                    f"!remove takes texts and ids of items, got {describe(item)}",
+                    "!remove [name, …]",
+                    "give the build step an id to remove it",
+                )
+        return [item for item in items if isinstance(item, ScalarNode)]
 
     def alias(self, event: Any) -> None:
         position = self._spot(event.start_mark)

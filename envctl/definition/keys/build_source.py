@@ -19,6 +19,7 @@ from envctl.definition.keys.scalars import (
     REQUIREMENTS,
     SETTINGS,
     SNAPSHOT,
+    STORED,
     STRING,
     TEXT,
     UNIT_FOLDER,
@@ -228,5 +229,13 @@ STEP: Final = Tagged(
     },
     title="Build step",
     noun="a build step",
+    other_keys={
+        "id": Key(
+            STORED,
+            "A name for `!remove` in an overlay or a service that extends this one; several steps may share it.",
+            "copy-code",
+            None,
+        )
+    },
 )
 STEPS: Final = ListOf(STEP)
