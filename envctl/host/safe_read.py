@@ -37,6 +37,11 @@ def real_path(root: Path, relative: str | Path) -> Path:
     FileNotFoundError if it does not exist; InsideError, naming the path and where it leads, if that is not within
     the project. Nothing is opened.
     """
+    return _real_path(root, relative)[0]
+
+
+def _real_path(root: Path, relative: str | Path) -> tuple[Path, Path]:
+    """The same, and where the project really is."""
     path = root / relative
     home = followed(root)
     try:
@@ -53,7 +58,7 @@ def real_path(root: Path, relative: str | Path) -> Path:
         raise InsideError(f"{_shown(path, root)} cannot be read: {reason}") from error
     if not real.is_relative_to(home):
         raise _outside(path, home, real)
-    return real
+    return real, home
 
 
 def read_inside(root: Path, relative: str | Path, *, largest: int = LARGEST_TEXT) -> bytes:
@@ -63,12 +68,12 @@ def read_inside(root: Path, relative: str | Path, *, largest: int = LARGEST_TEXT
     `largest` bytes, or cannot be read.
     """
     shown = _shown(root / relative, root)
-    real = real_path(root, relative)
+    real, home = _real_path(root, relative)
     _insist_regular(real.stat().st_mode, shown)
     # It, or a folder on the way, may be exchanged after that look.
     try:
-        with open_root(root) as home:
-            descriptor = open_below(home, real.relative_to(followed(root)).as_posix())
+        with open_root(root) as folder:
+            descriptor = open_below(folder, real.relative_to(home).as_posix())
         try:
             _insist_regular(os.fstat(descriptor).st_mode, shown)
             data = read_up_to(descriptor, largest + 1)
@@ -174,10 +179,9 @@ def _outside(path: Path, home: Path, real: Path) -> InsideError:
 
 
 def _shown(path: Path, root: Path) -> str:
-    for base in (root, followed(root)):
-        if path.is_relative_to(base):
-            return path.relative_to(base).as_posix()
-    return str(path)
+    if not path.is_relative_to(root):
+        root = followed(root)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 def _size(number: int) -> str:
