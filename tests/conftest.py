@@ -83,9 +83,14 @@ def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: together(item.nodeid) == item.nodeid)
 
 
-def pytest_collection_finish():
+def pytest_configure():
     """Thousands of collected tests stay until the end: the garbage collector need not look at them again and again."""
+    gc.disable()
+
+
+def pytest_collection_finish():
     gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from tests.architecture.source import PACKAGE, modules
+from tests.architecture.source import PACKAGE, nodes
 
 OWN = ("backends/docker/", "backends/vagrant/")
 NAMES = re.compile(r"docker(?!_?file|_?ignore)|vagrant|libvirt", re.IGNORECASE)
@@ -59,11 +59,10 @@ REASONS: dict[str, tuple[int, str]] = {
 """By module, how many there are, and why."""
 
 
-def mentions(tree: ast.AST) -> Iterator[str]:
-    """Where a tree names a backend: in a name that is bound or read, or in a text."""
-    nodes = list(ast.walk(tree))
-    docstrings = {id(text) for node in nodes for text in _docstring(node)}
-    for node in nodes:
+def mentions(module: Sequence[ast.AST]) -> Iterator[str]:
+    """Where a module names a backend: in a name that is bound or read, or in a text."""
+    docstrings = {id(text) for node in module for text in _docstring(node)}
+    for node in module:
         if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
             text = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
             if id(node) not in docstrings:
@@ -85,10 +84,10 @@ def _docstring(node: ast.AST) -> Iterator[ast.Constant]:
 
 def counts() -> Counter[str]:
     found: Counter[str] = Counter()
-    for path, tree in modules().items():
+    for path, in_it in nodes().items():
         module = path.relative_to(PACKAGE).as_posix()
         if not module.startswith(OWN):
-            found[module] += len(list(mentions(tree)))
+            found[module] += len(list(mentions(in_it)))
     return +found
 
 

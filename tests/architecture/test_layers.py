@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from tests.architecture import source
-from tests.architecture.source import PACKAGE
+from tests.architecture.source import PACKAGE, nodes
 
 ROOT = "envctl"
 
@@ -23,24 +22,27 @@ def module_name(path: Path) -> str:
 
 
 @cache
-def modules() -> Mapping[str, ast.Module]:
-    return {module_name(path): tree for path, tree in source.modules().items()}
+def names() -> frozenset[str]:
+    """The dotted names of all modules."""
+    return frozenset(map(module_name, nodes()))
 
 
-def imported(tree: ast.AST) -> Iterator[str]:
+def imported(module: Iterable[ast.AST]) -> Iterator[str]:
     """Every module of the package that is imported: at the top, in functions, and for types only."""
-    for node in ast.walk(tree):
+    for node in module:
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name in modules())
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module in modules():
+            yield from (alias.name for alias in node.names if alias.name in names())
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module in names():
             for alias in node.names:
                 name = f"{node.module}.{alias.name}"
-                yield name if name in modules() else node.module
+                yield name if name in names() else node.module
 
 
-@cache
 def imports() -> Mapping[str, frozenset[str]]:
-    return {name: frozenset(imported(tree)) - {name} for name, tree in modules().items()}
+    return {
+        (name := module_name(path)): frozenset(imported(module)) - {name}
+        for path, module in nodes().items()
+    }
 
 
 def circles(edges: Mapping[str, frozenset[str]]) -> list[list[str]]:
@@ -85,7 +87,7 @@ def test_the_search_for_imports_sees_those_in_functions_and_those_for_types():
         "def f():\n    from envctl import errors\n    import envctl.project\n"
     )
 
-    assert set(imported(tree)) == {"envctl.session", "envctl.errors", "envctl.project"}
+    assert set(imported(ast.walk(tree))) == {"envctl.session", "envctl.errors", "envctl.project"}
 
 
 def test_no_modules_import_each_other_in_a_circle():
@@ -100,10 +102,10 @@ def test_the_top_level_has_few_modules():
 
 def test_no_module_is_imported_for_its_private_names_by_another_package():
     private = {
-        f"{name}: {node.module}.{alias.name}"
-        for name, tree in modules().items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module in modules()
+        f"{module_name(path)}: {node.module}.{alias.name}"
+        for path, module in nodes().items()
+        for node in module
+        if isinstance(node, ast.ImportFrom) and node.module in names()
         for alias in node.names
         if alias.name.startswith("_") and not alias.name.startswith("__")
     }

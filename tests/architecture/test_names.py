@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.architecture.source import PACKAGE, modules
+from tests.architecture.source import PACKAGE, modules, nodes
 
 
 def words(text: str) -> frozenset[str]:
@@ -57,9 +57,9 @@ def package(path: Path) -> str:
     return "/".join(folders[:2] if folders[:1] == ("backends",) else folders[:1])
 
 
-def bindings(tree: ast.AST) -> Iterator[str]:
+def bindings(module: Iterable[ast.AST]) -> Iterator[str]:
     """Every name that is bound: variables, parameters, attributes, functions, classes, imports."""
-    for node in ast.walk(tree):
+    for node in module:
         if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
             yield node.id if isinstance(node, ast.Name) else node.attr
         elif isinstance(node, ast.arg):
@@ -78,8 +78,8 @@ def is_vague(name: str) -> bool:
 
 def vague_names() -> Counter[str]:
     counts: Counter[str] = Counter()
-    for path, tree in modules().items():
-        counts[package(path)] += sum(map(is_vague, bindings(tree)))
+    for path, module in nodes().items():
+        counts[package(path)] += sum(map(is_vague, bindings(module)))
     return +counts
 
 
