@@ -80,7 +80,7 @@ lint: $(VENV)/.dev
 
 # Two halves, a process each: where processes share all tests, each collects them all, and parses the package again.
 QUICKLY := $(BIN)/pytest -m "not engine and not slow" -q --hypothesis-profile=quick
-FIRST := tests/architecture tests/unit/backends tests/unit/host tests/unit/plan tests/unit/planner
+FIRST := tests/architecture tests/unit/backends tests/unit/host tests/unit/lock tests/unit/plan tests/unit/planner
 # What is chosen by PYTEST_ARGS may all be in the other half.
 NONE_IN_IT := [ "$$?/$(if $(PYTEST_ARGS),chosen)" = 5/chosen ]
 

@@ -160,6 +160,7 @@ def test_what_is_mounted_from_elsewhere_is_not_read(broken):
     assert list(disk_notes.of_mount(broken / "app", broken / "other")) == []
 
 
+@pytest.mark.slow
 def test_of_a_large_mount_no_more_is_read_than_takes_a_moment(tmp_path):
     for number in range(2100):
         (tmp_path / f"{number:05}").write_text("")

@@ -149,6 +149,7 @@ def test_no_other_shell_has_a_script(envctl: Run) -> None:
     assert envctl("--install-completion").code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "replies"),
     [

@@ -143,6 +143,7 @@ def dollars(value: Any) -> Any:
     return value.replace("$", "$$") if isinstance(value, str) else value
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(80))
 @given(SPECS)
 def test_any_spec_loads_again_from_its_text(folder: Path, data: Any) -> None:

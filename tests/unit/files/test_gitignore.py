@@ -10,6 +10,15 @@ import pytest
 
 from envctl.files.gitignore import GitIgnore
 
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty one for all tests: each writes its own patterns into it."""
+    root = tmp_path_factory.mktemp("repository")
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+    return root
+
+
 SIGNS = sorted({*string.printable} - {*"/\0\t\n\r\x0b\x0c"})
 
 
@@ -30,7 +39,6 @@ def ours(patterns: list[str], paths: list[str]) -> set[str]:
 
 def gits(root: Path, patterns: list[str], paths: list[str]) -> set[str]:
     """What git says of the same paths."""
-    subprocess.run(["git", "init", "-q", str(root)], check=True)
     (root / ".gitignore").write_text("".join(f"{one}\n" for one in patterns))
     run = subprocess.run(
         ["git", "-C", str(root), "check-ignore", "--no-index", "-z", "--stdin"],
@@ -46,13 +54,13 @@ def gits(root: Path, patterns: list[str], paths: list[str]) -> set[str]:
 CLASSES = ["alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit"]  # fmt: skip
 
 
-def test_classes_of_characters_have_the_characters_that_git_gives_them(tmp_path):
+def test_classes_of_characters_have_the_characters_that_git_gives_them(repository):
     patterns = [f"{name}-[[:{name}:]]" for name in CLASSES]
     patterns += [f"no-{name}-[^[:{name}:]]" for name in CLASSES]
     patterns += [f"two-{name}-[[:{name}:]!]" for name in CLASSES]
     heads = [one.partition("[")[0] for one in patterns]
     paths = [f"{head}{sign}" for head in heads for sign in SIGNS]
-    assert ours(patterns, paths) == gits(tmp_path, patterns, paths)
+    assert ours(patterns, paths) == gits(repository, patterns, paths)
 
 
 LISTS = [
@@ -63,9 +71,9 @@ LISTS = [
 
 
 @pytest.mark.parametrize("pattern", LISTS)
-def test_a_list_of_characters_takes_what_git_takes(tmp_path, pattern):
+def test_a_list_of_characters_takes_what_git_takes(repository, pattern):
     paths = [f"x{sign}" for sign in SIGNS]
-    assert ours([pattern], paths) == gits(tmp_path, [pattern], paths)
+    assert ours([pattern], paths) == gits(repository, [pattern], paths)
 
 
 PATHS = [
@@ -81,8 +89,8 @@ PATTERNS = [
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_a_pattern_ignores_what_git_ignores(tmp_path, pattern):
-    assert ours([pattern], PATHS) == gits(tmp_path, [pattern], PATHS)
+def test_a_pattern_ignores_what_git_ignores(repository, pattern):
+    assert ours([pattern], PATHS) == gits(repository, [pattern], PATHS)
 
 
 @pytest.mark.parametrize(
@@ -101,5 +109,5 @@ def test_a_pattern_ignores_what_git_ignores(tmp_path, pattern):
         ["**/a", "!b/**/a"],
     ],
 )
-def test_of_several_patterns_the_last_decides_as_with_git(tmp_path, patterns):
-    assert ours(patterns, PATHS) == gits(tmp_path, patterns, PATHS)
+def test_of_several_patterns_the_last_decides_as_with_git(repository, patterns):
+    assert ours(patterns, PATHS) == gits(repository, patterns, PATHS)

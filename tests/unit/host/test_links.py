@@ -43,6 +43,7 @@ def test_a_circle_is_no_private_folder_no_repository_and_no_folder_to_trust(proj
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [".git", ".envctl"])
 def test_a_circle_in_the_place_of_a_folder_of_ours_is_none(project, name):
     (project.root / name).symlink_to(name)
@@ -56,6 +57,7 @@ def test_a_circle_in_the_place_of_a_folder_of_ours_is_none(project, name):
     assert "internal error" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("argv", "said"),
     [

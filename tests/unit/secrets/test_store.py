@@ -289,6 +289,7 @@ def test_threads_that_ask_at_once_get_one_value(tmp_path):
     assert len(set(found)) == 1
 
 
+@pytest.mark.slow
 def test_two_processes_that_ask_at_once_get_one_value(tmp_path):
     gate = tmp_path / "gate"
     code = (
