@@ -142,6 +142,9 @@ else of the process environment is used. If a variable is set in several places,
 
 `--set` of a variable that is not declared is an error.
 
+`${{port.web.8000}}` is the host's port that leads to port 8000 of the service web, or of its replica `web-2`. It is known in `env` and
+`command` only, since it differs between checkouts: a port without a host side gets a free one at the first `up`, and keeps it.
+
 ## Merging
 
 An environment is merged into `envctl.yaml`; then variables are replaced; then each service that `extends` another

@@ -89,6 +89,7 @@ def config(
     """
     from envctl import definition
     from envctl.backends import require_backend
+    from envctl.plan.port_references import data_as_written
 
     backend = None
     if target and "@" in target:
@@ -103,7 +104,7 @@ def config(
     resolved = resolved.on_backend(backend)
     if as_json:
         extra = {"origins": _origins(resolved)} if origins else {}
-        invocation.json({**resolved.data, **extra})
+        invocation.json({**data_as_written(resolved.data), **extra})
     else:
         invocation.out.text(definition.config_text(resolved, origins=origins))
 

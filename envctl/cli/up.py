@@ -70,6 +70,13 @@ def up(
         bool,
         Option(("--recreate",), "Replace the named services, or all, even if they match the spec."),
     ] = False,
+    free_ports: Annotated[
+        bool | None,
+        Option(
+            ("--free-ports/--no-free-ports",),
+            "From now on, take free ports of this host in this checkout, or those of the spec again.",
+        ),
+    ] = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -81,6 +88,9 @@ def up(
 
     The first time, shows what the project would run, read or mount on this host outside its folder, and asks (see
     `trust`).
+
+    A port without a host side gets a free one, which stays the same for the checkout. With --free-ports so does every
+    port, also one that the spec fixes and that another checkout has; later runs here do the same.
 
     With --frozen, images and boxes are built and compared with envctl.lock before anything else changes.
 
@@ -105,6 +115,7 @@ def up(
         frozen=frozen,
         offline=offline,
         recreate=recreate,
+        free_ports=free_ports,
     )
     show_result(invocation, goal, result, as_json=as_json)
 

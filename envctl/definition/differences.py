@@ -11,6 +11,7 @@ from envctl.definition.resolved import Resolved
 from envctl.definition.value_origin import KeyPath
 from envctl.errors import Place
 from envctl.lazy_dataclass import dataclass
+from envctl.plan.port_references import data_as_written
 
 
 class _Absent:
@@ -88,8 +89,8 @@ class _Walk:
     def difference(self, left: KeyPath, right: KeyPath, old: Any, new: Any) -> Difference:
         return Difference(
             path_text(right if old is ABSENT else left),
-            old,
-            new,
+            data_as_written(old),
+            data_as_written(new),
             # For a missing value this is its parent, which was set without it.
             self.before.where(*left),
             self.after.where(*right),

@@ -23,6 +23,7 @@ from envctl.definition.tree import (
     summary,
 )
 from envctl.errors import UsageError
+from envctl.plan.port_references import port_mark
 
 PREFIX = "ENVCTL_VAR_"
 VAR_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
@@ -32,6 +33,8 @@ _NONE: frozenset[str] = frozenset()
 TEMPLATE = "template"
 """The key whose text may have secrets in it."""
 _SECRET = re.compile(r"secret\.[a-z_][a-z0-9_]*\Z")
+_PORT = re.compile(r"port\.([A-Za-z0-9_-]+)\.([0-9]{1,5})\Z")
+_PORT_EXPECTED = "${port.SERVICE.NUMBER}, such as ${port.web.8000}"
 _DOLLAR = re.compile(r"\$\$|\$\{([^}]*)(\}?)")
 
 
@@ -67,8 +70,10 @@ class Interpolation:
                 self._override(name, environ[PREFIX + name], PREFIX + name)
         self.values: dict[str, ScalarNode] = {}
         self._characters_left = MAX_CHARACTERS
+        self._in_vars = True
         for name in declared:
             self._evaluate(name)
+        self._in_vars = False
 
     def _override(self, name: str, value: str, source: str) -> None:
         try:
@@ -237,9 +242,15 @@ class Interpolation:
         )
         self.problems.stop()
 
+    def uses_ports(self, tree: MapNode) -> bool:
+        """Whether any value refers to a port of the host."""
+        return any(name.startswith("port.") for name in _variables_in(tree))
+
     def _lookup(self, match: re.Match[str], node: ScalarNode) -> ScalarNode | None:
         name = match[1]
         position = _within(node, match.start())
+        if match[2] and name.startswith("port."):
+            return self._port(name, position)
         literal = "for a literal ${ write $${"
         if match[2] and _SECRET.match(name):
             self.problems.add(
@@ -265,6 +276,25 @@ class Interpolation:
             )
             return None
         return self.values[name]
+
+    def _port(self, name: str, position: Position) -> ScalarNode | None:
+        """The mark for a port of the host, which is chosen later."""
+        if self._in_vars:
+            self.problems.add(
+                position,
+                f"vars: ${{{name}}} is not known here",
+                expected="a port of the host only in texts of env and in command of a service",
+            )
+            return None
+        match = _PORT.match(name)
+        if match is None:
+            self.problems.add(
+                position, f"{quoted(f'${{{name}}}')} is not a valid port", expected=_PORT_EXPECTED
+            )
+            return None
+        mark = ScalarNode(port_mark(match[1], int(match[2])), position)
+        mark.note = f"{name} is a port of this host"
+        return mark
 
 
 def _variables_in(node: Node) -> frozenset[str]:

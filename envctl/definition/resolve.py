@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from envctl.definition import yaml_reader
+from envctl.definition.checks.port_variables import check_port_variables
 from envctl.definition.entries import Catalogues
 from envctl.definition.env_files import EnvFiles
 from envctl.definition.extends import extend_services
@@ -69,10 +70,14 @@ def resolve(
     _check_default(root, base, problems)
     tree = _merge_overlay(base, overlay, problems)
     interpolation = _interpolation(tree, sets, environ, problems)
-    tree = interpolation.node(without(tree, "vars"))  # type: ignore[assignment]
+    tree = without(tree, "vars")
+    uses_ports = interpolation.uses_ports(tree)
+    tree = interpolation.node(tree)  # type: ignore[assignment]
     files = InputFiles(root)
     catalogues = Catalogues(root, tree.get("catalogues"), files=files, problems=problems)
     tree, orphans = _extend(tree, interpolation, files, catalogues, problems)
+    if uses_ports:
+        check_port_variables(tree, problems)
     data, origins = read_spec(
         root,
         tree,

@@ -12,6 +12,7 @@ from envctl.definition.keys.spec_file import SPEC
 from envctl.definition.kinds import ListOf, MapOf, Scalar, ScalarOr
 from envctl.definition.resolved import Resolved
 from envctl.definition.value_origin import KeyPath, Origin
+from envctl.plan.port_references import as_written
 
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_/+=@%.-]*\Z")
 _WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))
@@ -85,10 +86,10 @@ def _written(kind: Any, value: Any) -> Any:
 
 
 def _literal(value: Any) -> Any:
-    """The value with every `$` doubled, so that it is not taken for a variable."""
+    """The value with every `$` doubled that is not part of a reference to a port."""
     match value:
         case str():
-            return value.replace("$", "$$")
+            return as_written(value.replace("$", "$$"))
         case dict():
             return {key: _literal(item) for key, item in value.items()}
         case list():

@@ -110,7 +110,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """The port `container` is published at `address`:`host`; with host 0 the engine chooses one."""
+    """The port `container` is published at `address`:`host`; host 0 is a free port that `up` chooses."""
 
     container: int
     host: int = 0

@@ -11,7 +11,7 @@ from envctl.plan.state import Observed
 
 
 def with_free_ports(plan: Plan) -> Plan:
-    """The plan; the engine chooses the ports of the host."""
+    """The plan with all ports of the host open, whatever the spec says."""
 
     def run(unit: Unit) -> Run:
         return replace(unit.run, ports=tuple(replace(port, host=0) for port in unit.run.ports))

@@ -158,7 +158,7 @@ def _unit_lines(unit: Unit) -> Iterator[str]:
     for name in sorted(process.secret_env):
         yield f"env {name} from {shown(process.secret_env[name])}"
     for port in run.ports:
-        yield f"port {port.address}:{port.host or 'any'} → {port.container}/{port.protocol}"
+        yield f"port {port.address}:{port.host or '(a free port, chosen at up)'} → {port.container}/{port.protocol}"
     for mount in run.mounts:
         yield f"mount {mount.source} → {mount.target}{' (read-only)' if mount.read_only else ''}"
     for volume in run.volumes:

@@ -14,6 +14,7 @@ from envctl.backends.base import Backend, Context, ImageEngine, LaysOutPlans
 from envctl.errors import EnvctlError, Problem, SpecError
 from envctl.host.ca_bundle import bundle
 from envctl.host.checkout_id import home_of
+from envctl.host.port_records import PortRecord, read_record
 from envctl.host.private_state import existing_folder, likely_folder
 from envctl.host.run_lock import exclusive, is_held
 from envctl.plan.scope import Scope, make_scope
@@ -210,25 +211,64 @@ class Session:
 
     @cached_property
     def plan(self) -> Plan:
-        """The plan, checked against what the backend can do. SpecError if it cannot be made.
-
-        Values of secrets are not looked at: to look at a project must not run what it brings.
-        """
-        from envctl.plan import hooks
-        from envctl.plan.plan_changes import with_free_ports
+        """The plan with the ports of the host that this checkout has. A port stays open until `up` chooses it."""
+        from envctl.plan.host_ports import with_host_ports
 
         if self._same_as:
             return self._same_as.plan
+        return self._laid_out(with_host_ports(self.spec_plan, self.port_record.chosen))
+
+    @property
+    def portable_plan(self) -> Plan:
+        """The plan that is the same in every checkout."""
+        from envctl.plan.host_ports import with_portable_references
+
+        return self._laid_out(with_portable_references(self.spec_plan))
+
+    def _laid_out(self, plan: Plan) -> Plan:
+        return self.backend.lay_out(plan) if isinstance(self.backend, LaysOutPlans) else plan
+
+    @cached_property
+    def port_record(self) -> PortRecord:
+        """The ports of the host that the target has in this checkout."""
+        return (
+            self._same_as.port_record if self._same_as else read_record(self.project.root, self.id)
+        )
+
+    def use_ports(self, record: PortRecord) -> None:
+        """Plan with these ports from now on."""
+        if self._same_as:
+            self._same_as.use_ports(record)
+        for derived in ("spec_plan", "plan", "plan_or_none", "secrets"):
+            self.__dict__.pop(derived, None)
+        self.port_record = record
+
+    @cached_property
+    def spec_plan(self) -> Plan:
+        """The plan as the spec has it, checked against what the backend can do. SpecError if it cannot be made.
+
+        Values of secrets are not looked at: to look at a project must not run what it brings.
+        """
+        if self._same_as:
+            return self._same_as.spec_plan
+        plan = self._checked_plan
+        if self.project.free_ports or self.port_record.free_ports:
+            from envctl.plan.plan_changes import with_free_ports
+
+            return with_free_ports(plan)
+        return plan
+
+    @cached_property
+    def _checked_plan(self) -> Plan:
+        from envctl.plan import hooks
+
         try:
             resolved = self.spec.require()
         except SpecError as error:
             if self.allow_invalid_spec:
                 raise
             raise error.with_more(self._problems_of_valid_parts()) from error
-        plan = hooks.with_places(self._make_plan(resolved), self.spec.where_hook)
-        if self.project.free_ports:
-            plan = with_free_ports(plan)
-        return self.backend.lay_out(plan) if isinstance(self.backend, LaysOutPlans) else plan
+        return hooks.with_places(self._make_plan(resolved), self.spec.where_hook)
 
     def _make_plan(self, resolved: Resolved) -> Plan:
         from envctl.session.checked_plan import checked_plan
@@ -321,8 +361,15 @@ class Session:
     # --- what is up
 
     def observe(self) -> Observed:
-        """What exists now."""
-        return self.backend.observe(self.plan_or_none)
+        """What exists now. Ports that units were made with are planned with where no record has them."""
+        observed = self.backend.observe(self.plan_or_none)
+        if self.plan_or_none is not None:
+            from envctl.plan.host_ports import missing_ports
+
+            if missing := missing_ports(self.plan_or_none, observed):
+                chosen = {**self.port_record.chosen, **missing}
+                self.use_ports(replace(self.port_record, chosen=chosen))
+        return observed
 
     def changes(self, observed: Observed, forced: Forced | None = None) -> tuple[Change, ...]:
         """What has to change, and what is `forced`: asked for by the user."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from envctl.errors import EnvctlError
 from envctl.parity.collect import collect
 from envctl.parity.fact_format import Facts
+from envctl.parity.port_values import with_port_references
 from envctl.plan.model import Kind
 from envctl.plan.state import Status, UnitState
 from envctl.plan.target import DEFAULT_BACKEND, Target
@@ -38,7 +39,7 @@ def facts(project: Project, target: Target) -> Facts:
     session.access.use_what_is_approved()
     session.secrets.look_up()
     store = session.store
-    return collect(
+    collected = collect(
         session.plan,
         running,
         session.backend,
@@ -46,6 +47,7 @@ def facts(project: Project, target: Target) -> Facts:
         key=store.facts_key(),
         mask=store.masked_bytes,
     )
+    return with_port_references(collected, session.plan, session.spec_plan)
 
 
 def _no_facts(state: UnitState | None) -> str:

@@ -7,6 +7,7 @@ from envctl.plan.target import Target
 from envctl.project import Project
 from envctl.reconcile.volume_notes import backend_notes
 from envctl.session import Session
+from envctl.verbs.choose_ports import note_free_ports
 from envctl.verbs.results import Decision
 from envctl.verbs.running_units import tell_lost
 
@@ -21,6 +22,7 @@ def decide(project: Project, target: Target) -> Decision:
     session = Session(project, target)
     observed = session.observe()
     tell_lost(session, observed)
+    note_free_ports(session)
     return Decision(
         session.desired_plan,
         session.changes(observed),

@@ -1,12 +1,15 @@
-"""Who of this project holds a port of the host that a unit cannot have: another environment, or the same on another backend."""
+"""Who holds a port of the host that a unit cannot have: a unit of envctl, of this checkout or another, or any process."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 
 from envctl.backends import backend_names
 from envctl.backends.common.port_conflict import PortTakenError, port_taken
 from envctl.errors import EnvctlError
+from envctl.host.port_records import other_records
+from envctl.host.port_use import listener
 from envctl.plan.state import Observed
 from envctl.plan.target import Target
 from envctl.project import Project
@@ -14,18 +17,21 @@ from envctl.session import Session
 
 
 def explained(session: Session, error: EnvctlError) -> EnvctlError:
-    """The error, or one that names the project's own unit which has the port; other engines are asked for it."""
+    """The error, or one that names who has the port; other engines are asked for it."""
     if not isinstance(error, PortTakenError) or error.by:
         return error
-    for target in _others(session):
+    for project, target, place in (*_own_targets(session), *_elsewhere(session, error.port)):
         with suppress(EnvctlError):
-            observed = _observe(session.project, target)
-            for name, state in observed.units.items():
+            for name, state in _observe(project, target).units.items():
                 if any(address.endswith(f":{error.port}") for address in state.addresses):
-                    remedy = f"`envctl down {target}` frees it"
                     return port_taken(
-                        error.unit, error.port, by=f"{name} of {target}", remedy=remedy
+                        error.unit,
+                        error.port,
+                        by=f"{name} of {target}{place}",
+                        remedy=f"`envctl down {target}`{place} frees it",
                     )
+    if process := listener(error.port):
+        return port_taken(error.unit, error.port, by=process, remedy="end it")
     return error
 
 
@@ -33,13 +39,22 @@ def _observe(project: Project, target: Target) -> Observed:
     return Session(project, target, allow_invalid_spec=True).backend.observe()
 
 
-def _others(session: Session) -> list[Target]:
+def _own_targets(session: Session) -> Iterator[tuple[Project, Target, str]]:
     """All other targets of the project, those of the same environment first."""
     first = session.target.environment
     others = (name for name in session.project.environments() if name != first)
-    return [
-        Target(environment, backend)
-        for environment in (first, *others)
-        for backend in backend_names()
-        if (environment, backend) != (first, session.backend.name)
-    ]
+    for environment in (first, *others):
+        for backend in backend_names():
+            if (environment, backend) != (first, session.backend.name):
+                yield session.project, Target(environment, backend), ""
+
+
+def _elsewhere(session: Session, port: int) -> Iterator[tuple[Project, Target, str]]:
+    """The targets of other checkouts that have had the port."""
+    root = session.project.root
+    for other in other_records(root, session.id):
+        if other.root != root and (
+            port in other.record.fixed or port in other.record.chosen.values()
+        ):
+            project = Project(other.root, environ=session.project.environ)
+            yield project, Target.parse(other.target), f" in {other.root}"

@@ -48,7 +48,7 @@ def _artifacts(
     planned: Callable[[Plan], None] = ignore_plan,
 ) -> Sequence[Artifact]:
     session = Session(project, target)
-    planned(session.plan)
+    planned(session.portable_plan)
     trust = bundle(project.environ) if host_ca else None
     if host_ca and trust is None:
         raise EnvctlError(
@@ -63,7 +63,7 @@ def _plan_with_image_volumes(session: Session) -> Plan:
 
     An engine is asked only where a unit is made from an image that is not of the catalogue.
     """
-    plan, backend = session.plan, session.backend
+    plan, backend = session.portable_plan, session.backend
     units = [unit for unit in plan.units if may_declare(unit.source)]
     if not units or not isinstance(backend, KeepsVolumes):
         return plan

@@ -61,6 +61,7 @@ def run(
             return UpRequest(plan)
 
         bring_up(session, request=request)
+        unit = _unit(session.select((service,)), service)
         if not needs_unit:
             make_builds(session, {unit.name})
 
@@ -90,10 +91,10 @@ def run_task(project: Project, target: Target, task: str, *, dependencies: bool 
     session = Session(project, target, services=(task,))
     with session.locked():
         unit = _unit(session.select((task,)), task)
-        plan = _to_bring_up(session, task, dependencies=dependencies, include_own=True)
         forced = {unit.name: (Action.REPLACE, "you asked for it")}
 
         def request(_session: Session, _observed: Observed) -> UpRequest:
+            plan = _to_bring_up(session, task, dependencies=dependencies, include_own=True)
             return UpRequest(plan, forced=forced)
 
         try:

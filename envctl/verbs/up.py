@@ -22,6 +22,7 @@ from envctl.reconcile import compare, executor
 from envctl.reconcile.forced_changes import Forced, recreations
 from envctl.reconcile.volume_notes import backend_notes
 from envctl.session import Session
+from envctl.verbs.choose_ports import choose_ports, use_free_ports
 from envctl.verbs.port_holders import explained
 from envctl.verbs.results import Decided, UpResult, ignore_changes
 from envctl.verbs.running_units import tell_lost
@@ -39,12 +40,14 @@ def up(
     frozen: bool = False,
     offline: bool = False,
     recreate: bool = False,
+    free_ports: bool | None = None,
 ) -> UpResult:
     """Bring an environment up, or what of it these services need; waits until all is ready.
 
     `decided` is called with the changes before the first is made. With `frozen`, all is built as it is locked, and
     nothing is changed if it comes out otherwise; with `offline`, only from what is kept in the project. With `recreate`,
-    these services, or all, are made anew though they match the spec.
+    these services, or all, are made anew though they match the spec. `free_ports` says whether the target takes free ports
+    in this checkout from now on, whatever the spec says; None leaves that as it is.
     """
     session = Session(project, target, services=services)
     builds: FrozenBuilds | None = None
@@ -54,6 +57,8 @@ def up(
 
         session, builds = freeze(session, offline=offline)
     with session.locked():
+        if free_ports is not None:
+            use_free_ports(session, enabled=free_ports)
         return bring_up(
             session, decided=decided, frozen=builds, request=_anew if recreate else _as_planned
         )
@@ -88,6 +93,7 @@ def bring_up(
     refuse_foreign_state(session.project.root, session.target.environment)
     session.require_approval()
     session.backend.check()
+    choose_ports(session)
     session.secrets.generate()
     desired, observed = session.desired_plan, session.observe()
     requested = request(session, observed)

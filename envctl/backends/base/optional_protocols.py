@@ -91,6 +91,14 @@ class ReadsFiles(Protocol):
         """A tar archive of a file or folder. EnvctlError if it does not exist."""
 
 
+@runtime_checkable
+class ListsPorts(Protocol):
+    """A backend whose engine may publish ports on another host than this one."""
+
+    def published_ports(self) -> frozenset[int]:
+        """The ports that the engine publishes on its host, for whoever it is."""
+
+
 class PathKind(StrEnum):
     """What is at a path of a unit, with links followed."""
 

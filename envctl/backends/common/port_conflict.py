@@ -26,7 +26,8 @@ def port_taken(
     error = PortTakenError(
         f"cannot start {unit.name}: port {port} is already in use" + (f" by {by}" if by else ""),
         details="\n".join(filter(None, [note, message.strip()])),
-        hint=f"{remedy or f'`lsof -i :{port}` shows by what'}; or "
+        hint=f"{remedy or f'`lsof -i :{port}` shows by what'};"
+        " or `envctl up --free-ports` takes free ports in this checkout; or "
         + ("give that variable another value" if note else "choose another port in the spec"),
         where=where,
     )

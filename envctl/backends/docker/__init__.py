@@ -284,6 +284,13 @@ class DockerBackend:
 
         return environments(self._engine, self._names)
 
+    def published_ports(self) -> frozenset[int]:
+        """The ports of the engine's host that containers have, whoever's they are."""
+        from envctl.backends.docker.ports import published_ports
+
+        with self._engine.doing("list the published ports") as api:
+            return published_ports(api)
+
     def logs(
         self,
         units: Sequence[str],

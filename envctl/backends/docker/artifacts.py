@@ -270,6 +270,12 @@ def _readme(plan: Plan, trust: Path | None) -> Mapping[str, Any]:
             for port in unit.run.ports
             if port.host
         ],
+        "open_ports": [
+            {"unit": unit.name, "number": port.container}
+            for unit in plan.units
+            for port in unit.run.ports
+            if not port.host
+        ],
         "mounts": any(unit.run.mounts for unit in plan.units),
         "trust": trust is not None,
     }

@@ -33,6 +33,16 @@ def in_use(api: EngineApi, port: int, unit: Unit, *, message: str = "") -> Envct
     return port_taken(unit, port, by=by, remedy=remedy)
 
 
+def published_ports(api: EngineApi) -> frozenset[int]:
+    """The ports of the engine's host that running containers have."""
+    return frozenset(
+        int(bound["PublicPort"])
+        for container in api.containers()
+        for bound in container["Ports"] or ()
+        if bound.get("PublicPort")
+    )
+
+
 def _holder(listed: Iterable[Listed], port: int) -> Listed | None:
     return next(
         (

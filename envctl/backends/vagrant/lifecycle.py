@@ -238,7 +238,7 @@ class UnitLifecycle:
         )
         former_ports = domain.units.get(unit.name, {}).get("ports", {})
         port_forwards.remove(former_ports, machine)
-        ports = port_forwards.choose_ports(unit.run.ports, former_ports)
+        ports = port_forwards.by_key(unit.run.ports)
         port_forwards.add(ports, machine, unit)
         stamp = {
             "made_for": layout.machine_of(unit).digest,

@@ -47,7 +47,7 @@ def _check_ports(spec: SpecToCheck) -> None:
                 spec.report(
                     position,
                     f"services.{name}: {service['replicas']} replicas cannot share the host's port {port['host']}",
-                    hint=f'write "{port["container"]}" and the engine chooses a port for each',
+                    hint=f'write "{port["container"]}" and each gets a free port',
                 )
             elif key in used:
                 other, where = used[key]

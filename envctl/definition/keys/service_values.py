@@ -48,7 +48,7 @@ class PortData(TypedDict):
         int,
         Key(
             PORT_NUMBER,
-            "The port of the host; by default the engine chooses one.",
+            "The port of the host; by default a free one, which stays the same for a checkout.",
             8080,
             0,
             write=lambda port: port or None,

@@ -127,7 +127,7 @@ def test_a_unit_with_everything_is_told_line_by_line():
         '  env A="x\\ny"',
         '  env B="2"',
         "  port 127.0.0.1:8080 → 80/tcp",
-        "  port 127.0.0.1:any → 53/udp",
+        "  port 127.0.0.1:(a free port, chosen at up) → 53/udp",
         "  mount /a → /b (read-only)",
         "  volume data → /d",
         "  secret key → /run/secrets/key",

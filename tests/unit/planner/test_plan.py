@@ -107,7 +107,7 @@ service web: build DIGEST from debian:bookworm
   env EMPTY=""
   env LOG_LEVEL="debug"
   port 127.0.0.1:8080 → 8000/tcp
-  port 127.0.0.1:any → 9000/tcp
+  port 127.0.0.1:(a free port, chosen at up) → 9000/tcp
   port 0.0.0.0:5353 → 53/udp
   mount ROOT/app → /mnt/app
   mount /etc/hostname → /mnt/name (read-only)

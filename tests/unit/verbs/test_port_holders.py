@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,8 @@ DEV, TEST = Target("dev"), Target("test")
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     project = Project(tmp_path, backend="memory", environ={})
     project.spec('web: {image: x, ports: ["18080:80"]}')
     return project.write("environments/test.yaml", "backend: memory\n")
@@ -46,10 +49,37 @@ def test_the_projects_own_unit_that_has_a_port_is_named(
     assert str(refused.value.where) == "envctl.yaml:4:27"
 
 
-def test_a_port_of_another_program_is_left_to_a_search(project: Project) -> None:
+def test_another_checkouts_unit_that_has_a_port_is_named_with_its_folder(
+    project: Project, tmp_path: Path
+) -> None:
+    project.workspace().up(TEST)
+    other = Project(tmp_path / "other", backend="memory", environ={}, name=project.name)
+    other.spec('web: {image: x, ports: ["18080:80"]}')
+    session = other.workspace().open(DEV)
+    [unit] = session.plan.units
+    error = explained(session, port_taken(unit, 18080))
+    assert error.brief.endswith(f"in use by web of test@memory in {project.root}")
+    assert error.hint.startswith(
+        f"`envctl down test@memory` in {project.root} frees it; or `envctl up --free-ports`"
+    )
+    project.workspace().down(TEST)
+    assert "test@memory" not in explained(session, port_taken(unit, 18080)).brief
+
+
+def test_a_process_that_has_a_port_is_named_with_its_folder(project: Project) -> None:
     session = project.workspace().open(DEV)
     [unit] = session.plan.units
-    assert "lsof -i :18080" in explained(session, port_taken(unit, 18080)).hint
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        error = explained(session, port_taken(unit, port))
+    assert f"process {os.getpid()}, in {Path.cwd()}" in error.brief
+    assert "lsof" not in error.hint
+
+
+def test_a_port_that_nobody_is_seen_to_have_is_left_to_a_search(project: Project) -> None:
+    session = project.workspace().open(DEV)
+    [unit] = session.plan.units
+    assert "lsof -i :18081" in explained(session, port_taken(unit, 18081)).hint
     known = port_taken(unit, 18080, by="the container x", remedy="stop it")
     assert explained(session, known) is known
     other = EnvctlError("no")

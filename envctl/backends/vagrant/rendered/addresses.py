@@ -10,12 +10,11 @@ from urllib.parse import quote
 from envctl.backends.vagrant import layout
 from envctl.backends.vagrant.names import DISK, SHARED
 from envctl.lazy_dataclass import dataclass
+from envctl.plan.host_ports import port_key, portable_ports
 from envctl.plan.model import Plan, Port, Unit
 
 _FIRST: Final = 10
 """The last number of the first address."""
-_PORTS: Final = 20000
-_MANY: Final = 10000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +26,8 @@ class Network:
     """By machine, the last number of its address."""
     names: Mapping[str, Sequence[str]]
     """By machine, the names of its units."""
-    ports: Mapping[tuple[str, int], int]
-    """Host ports for those that the spec leaves open, by unit and container port."""
+    ports: Mapping[str, int]
+    """Host ports for those that the spec leaves open, by key."""
 
     @classmethod
     def of(cls, plan: Plan) -> Network:
@@ -40,7 +39,7 @@ class Network:
             names.setdefault(machine_name(plan, unit), []).extend(unit_names)
         numbers = {key: _FIRST + position for position, key in enumerate(names)}
         unique = {key: sorted(set(many)) for key, many in names.items()}
-        return cls(name, numbers, unique, _chosen(plan, name))
+        return cls(name, numbers, unique, portable_ports(plan))
 
     @property
     def addresses(self) -> str:
@@ -59,7 +58,7 @@ class Network:
 
     def port(self, unit: Unit, port: Port) -> int:
         """The host port that is forwarded to a port of a unit."""
-        return port.host or self.ports[unit.name, port.container]
+        return port.host or self.ports[port_key(unit.name, port)]
 
     def table(self, machine: str, *, shared: bool) -> Sequence[Mapping[str, Any]]:
         """The host names for a machine, and the last numbers of their addresses.
@@ -89,18 +88,3 @@ def machine_name(plan: Plan, unit: Unit) -> str:
 
 def _number(text: str) -> int:
     return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
-
-
-def _chosen(plan: Plan, name: str) -> Mapping[tuple[str, int], int]:
-    """A host port for each that the spec leaves open: always the same, and none twice."""
-    used_ports = {port.host for unit in plan.units for port in unit.run.ports}
-    chosen: dict[tuple[str, int], int] = {}
-    for unit in plan.units:
-        for port in unit.run.ports:
-            if not port.host:
-                number = _number(f"{name}/{unit.name}/{port.container}") % _MANY
-                while _PORTS + number in used_ports:
-                    number = (number + 1) % _MANY
-                chosen[unit.name, port.container] = _PORTS + number
-                used_ports.add(_PORTS + number)
-    return chosen

@@ -5,29 +5,21 @@ A machine's stamp has the host's port by ADDRESS/PORT, where PORT is the one in 
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Final
 
 from envctl.backends.common.port_conflict import port_taken
 from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
+from envctl.host.port_use import listening, sockets_of
 from envctl.plan.model import Port, Unit
 
-_LISTENS: Final = "0A"
-"""The state of a listening socket in /proc/net/tcp."""
 
-
-def choose_ports(ports: Sequence[Port], before: Mapping[str, int]) -> Mapping[str, int]:
-    """The host's ports. Where the spec leaves one open: the one used before, or a free one."""
-    chosen = {}
-    for port in ports:
-        key = f"{port.address}/{port.container}"
-        chosen[key] = port.host or before.get(key) or _free_port(port.address)
-    return chosen
+def by_key(ports: Sequence[Port]) -> Mapping[str, int]:
+    """The host's ports as a machine's stamp has them."""
+    return {f"{port.address}/{port.container}": port.host for port in ports}
 
 
 def missing(ports: Mapping[str, int], machine: SshMachine) -> Sequence[str]:
@@ -36,11 +28,11 @@ def missing(ports: Mapping[str, int], machine: SshMachine) -> Sequence[str]:
         return ()
     process = machine.connected()
     sockets = _sockets_of(process) if process else frozenset()
-    listening = _listening()
+    by_port = _listening_by_port()
     return [
         key
         for key, port in ports.items()
-        if not listening.get((key.rpartition("/")[0], port), frozenset()) & sockets
+        if not by_port.get((key.rpartition("/")[0], port), frozenset()) & sockets
     ]
 
 
@@ -61,31 +53,16 @@ def remove(ports: Mapping[str, int], machine: SshMachine) -> None:
         machine.forward(address, port, int(inside), cancel=True)
 
 
-def _free_port(address: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
-
-
 def _sockets_of(process: int) -> frozenset[str]:
-    """The inode numbers of a process's sockets; none if it has exited."""
-    sockets = set()
     with suppress(OSError):
-        for file in Path(f"/proc/{process}/fd").iterdir():
-            with suppress(OSError):
-                sockets.add(str(file.readlink()).removeprefix("socket:[").removesuffix("]"))
-    return frozenset(sockets)
+        return sockets_of(Path(f"/proc/{process}"))
+    return frozenset()
 
 
-def _listening() -> Mapping[tuple[str, int], frozenset[str]]:
+def _listening_by_port() -> Mapping[tuple[str, int], frozenset[str]]:
     """By address and port, the inode numbers of the sockets that listen there."""
-    listening: dict[tuple[str, int], frozenset[str]] = {}
-    for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]:
-        fields = line.split()
-        local, state, number = fields[1], fields[3], fields[9]
-        if state == _LISTENS:
-            address, _, port = local.partition(":")
-            host = str(IPv4Address(int(address, 16).to_bytes(4, sys.byteorder)))
-            key = host, int(port, 16)
-            listening[key] = listening.get(key, frozenset()) | {number}
-    return listening
+    sockets: dict[tuple[str, int], frozenset[str]] = {}
+    for address, port, inode in listening():
+        host = str(IPv4Address(int(address, 16).to_bytes(4, sys.byteorder)))
+        sockets[host, port] = sockets.get((host, port), frozenset()) | {inode}
+    return sockets

@@ -27,14 +27,14 @@ def test_a_container_of_envctl_is_told_with_its_environment_and_folder(names, tm
         f"of the environment dev of shop in {tmp_path}"
     )
     assert error.hint.startswith(
-        f"`envctl down dev` in {tmp_path} frees it; or choose another port"
+        f"`envctl down dev` in {tmp_path} frees it; or `envctl up --free-ports` takes free ports"
     )
 
 
 def test_a_container_whose_projects_folder_is_gone_is_told_with_what_reaches_it(names):
     error = told(8080, names.labels)
     assert error.brief.endswith("in /srv/shop, which does not exist any more")
-    assert error.hint.startswith("`envctl down dev@docker --id 0a1b2c3d` frees it; or choose")
+    assert error.hint.startswith("`envctl down dev@docker --id 0a1b2c3d` frees it; or `envctl up")
 
 
 def test_another_container_is_told_by_its_name():
@@ -48,7 +48,10 @@ def test_what_is_no_container_is_told_with_what_the_engine_says():
     error = told(81, {}, {"ports.1": AT}, message="address already in use\n")
     assert error.brief == "cannot start web: port 81 is already in use"
     assert error.details == f"{NOTE}\naddress already in use"
-    assert error.hint == "`lsof -i :81` shows by what; or give that variable another value"
+    assert error.hint == (
+        "`lsof -i :81` shows by what; or `envctl up --free-ports` takes free ports in this checkout;"
+        " or give that variable another value"
+    )
 
 
 def test_the_place_is_the_one_that_chose_the_port_and_names_the_variable():

@@ -116,11 +116,3 @@ def test_a_port_that_is_taken_is_reported_with_its_place_and_the_variable_that_c
     assert caught.value.brief == "cannot start web: port 8443 is already in use"
     assert caught.value.details == f"{at.note}\ncannot listen to port: 8443"
     assert caught.value.where == at
-
-
-def test_an_open_port_keeps_its_number_where_it_had_one():
-    ports = (Port(80), Port(443, host=8443), Port(90))
-    chosen = port_forwards.choose_ports(ports, {"127.0.0.1/80": 12345})
-    assert chosen["127.0.0.1/80"] == 12345
-    assert chosen["127.0.0.1/443"] == 8443
-    assert chosen["127.0.0.1/90"] > 1024

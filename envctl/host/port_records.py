@@ -1,0 +1,133 @@
+"""Which ports of this host the targets of a checkout have: a small file for each target in the private state.
+
+So a target has the same ports after `down` and `up`, and two checkouts do not choose the same ones. Losing a record loses
+no more than that: units that exist tell their ports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import field
+from pathlib import Path
+from typing import Final
+
+from envctl.errors import EnvctlError
+from envctl.host.atomic_write import replace_file
+from envctl.host.file_lock import locked
+from envctl.host.private_state import (
+    NO_ROOM,
+    existing_folder,
+    likely_folder,
+    open_private,
+    private_folder,
+    state_folder,
+)
+from envctl.lazy_dataclass import dataclass
+
+_FOLDER: Final = "ports"
+_LONGEST: Final = 1 << 20
+_PATIENCE: Final = 60.0
+"""Seconds to wait for others that choose ports: a choice takes milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortRecord:
+    """The ports of a target. `chosen` are by key, `fixed` those that the spec names.
+
+    With `free_ports` the target takes free ports also where the spec names some.
+    """
+
+    chosen: Mapping[str, int] = field(default_factory=dict)
+    fixed: frozenset[int] = frozenset()
+    free_ports: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OtherRecord:
+    """The record of a target, "dev@docker", and the folder of its checkout."""
+
+    root: Path
+    target: str
+    record: PortRecord
+
+
+def read_record(root: Path, target: str) -> PortRecord:
+    """The record of a target; an empty one if there is none, or it cannot be read."""
+    try:
+        folder = existing_folder(root, _FOLDER)
+    except EnvctlError:
+        return PortRecord()
+    return _read(folder / f"{target}.json") if folder else PortRecord()
+
+
+def write_record(root: Path, target: str, record: PortRecord) -> None:
+    """Record the ports of a target, unless the disk is full or read-only."""
+    data = {
+        "free_ports": record.free_ports,
+        "chosen": dict(sorted(record.chosen.items())),
+        "fixed": sorted(record.fixed),
+    }
+    try:
+        file = private_folder(root, _FOLDER) / f"{target}.json"
+        replace_file(file, json.dumps(data, indent=1).encode(), mode=0o600, durable=False)
+    except (EnvctlError, OSError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if getattr(cause, "errno", None) not in NO_ROOM:
+            raise
+
+
+def other_records(root: Path, target: str) -> Iterator[OtherRecord]:
+    """The records of all other targets of this user's checkouts, as far as their folders exist."""
+    own_folder = existing_folder(root)
+    for file in sorted(state_folder().glob(f"projects/*/{_FOLDER}/*@*.json")):
+        project = file.parent.parent
+        if (project, file.stem) == (own_folder, target):
+            continue
+        folder = _root_of(project)
+        if folder is not None and folder.is_dir():
+            yield OtherRecord(folder, file.stem, _read(file))
+
+
+@contextmanager
+def choosing(root: Path) -> Iterator[None]:
+    """Be the only one of this user who chooses ports. EnvctlError if others do not finish."""
+    # The folder that all checkouts have in common; where nothing can be written, nothing is chosen for long.
+    folder = likely_folder(root).parent
+    if not folder.is_dir():
+        yield
+        return
+    try:
+        with locked(folder, patience=_PATIENCE):
+            yield
+    except BlockingIOError:
+        raise EnvctlError(
+            "another envctl has been choosing ports for more than a minute",
+            hint="wait for it, or end it, and try again",
+        ) from None
+
+
+def _root_of(project: Path) -> Path | None:
+    with suppress(OSError, EnvctlError):
+        text = _content(project / "project")
+        return Path(os.fsdecode(text.removesuffix(b"\n"))) if text else None
+    return None
+
+
+def _read(file: Path) -> PortRecord:
+    try:
+        data = json.loads(_content(file))
+        return PortRecord(
+            {str(key): int(number) for key, number in data["chosen"].items()},
+            frozenset(int(number) for number in data["fixed"]),
+            bool(data["free_ports"]),
+        )
+    except (EnvctlError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return PortRecord()
+
+
+def _content(file: Path) -> bytes:
+    with os.fdopen(open_private(file, os.O_RDONLY), "rb") as stream:
+        return stream.read(_LONGEST)
