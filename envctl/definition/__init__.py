@@ -35,11 +35,11 @@ __all__ = [
     "config_text",
     "environments",
     "find_root",
-    "glimpse",
     "json_schema",
     "load",
     "load_base",
-    "sound_parts",
+    "peek",
+    "valid_parts",
 ]
 
 _PREFIX = "ENVCTL_VAR_"

@@ -8,7 +8,7 @@ from envctl.definition import dotenv
 from envctl.definition.input_files import InputFiles
 from envctl.definition.key import INVALID, Cursor, Reading
 from envctl.definition.keys.service import SERVICE
-from envctl.definition.merge import merge, normalize
+from envctl.definition.merge import merge_maps, normalize
 from envctl.definition.problems import Problems
 from envctl.definition.size import Size
 from envctl.definition.tree import MapNode, NullNode, Position, ScalarNode, without
@@ -53,9 +53,8 @@ class EnvFiles:
         if isinstance(env, MapNode):
             own_env = without(env)
             own_env.sealed = False
-            merged = merge(table, own_env, path=("services", name, "env"), problems=self.problems)
-            assert isinstance(merged, MapNode)  # two mappings make one
-            table = merged
+            path = ("services", name, "env")
+            table = merge_maps(table, own_env, path=path, problems=self.problems)
         table.replaced = env.replaced
         position = service.positions.get("env", service.positions[_KEY])
         self.size.add(table, position, f"services.{name}.{_KEY}")
@@ -78,9 +77,7 @@ class EnvFiles:
                 return None
 
             parsed = dotenv.parse(text, path, known=known, problems=self.problems)
-            merged = merge(table, parsed, problems=self.problems)
-            assert isinstance(merged, MapNode)  # two mappings make one
-            table = merged
+            table = merge_maps(table, parsed, problems=self.problems)
         return table
 
     def _paths(self, name: str, service: MapNode) -> list[tuple[str, bool, Position]]:

@@ -8,7 +8,7 @@ from functools import partial
 
 from envctl.definition.entries import PREFIX, Catalogues, entry_name
 from envctl.definition.memo import memoized
-from envctl.definition.merge import merge
+from envctl.definition.merge import merge_maps
 from envctl.definition.parameters import parameter_values, service_of
 from envctl.definition.problems import Problems, suggestion
 from envctl.definition.size import Size
@@ -16,7 +16,6 @@ from envctl.definition.tree import (
     MapNode,
     Node,
     NullNode,
-    Position,
     ScalarNode,
     abbreviated,
     describe,
@@ -110,7 +109,7 @@ class _Extension:
             entry = self.catalogues.entry(entry_name)
         except KeyError:
             names = self.catalogues.names()
-            self._report(
+            self.problems.add(
                 extends.position,
                 f"services.{name}.extends: there is no entry {quoted(entry_name)} in the catalogue",
                 hint=suggestion(entry_name, names),
@@ -129,11 +128,11 @@ class _Extension:
             return
         position = node.positions["with"]
         if not isinstance(arguments, MapNode):
-            self._report(
+            self.problems.add(
                 position, f"services.{name}.with: expected a mapping, got {describe(arguments)}"
             )
         elif entry_name(node.get("extends")) is None:
-            self._report(
+            self.problems.add(
                 position,
                 f"services.{name}.with: only entries of a catalogue have parameters",
                 hint=f"write extends: {PREFIX}NAME; `envctl catalogue list` shows the entries",
@@ -147,8 +146,8 @@ class _Extension:
     def _merged(self, name: str, node: MapNode, parent: MapNode) -> MapNode:
         """A service merged into the one that it extends."""
         path = ("services", name)
-        merged = merge(parent, without(node, "extends", "with"), path=path, problems=self.problems)
-        assert isinstance(merged, MapNode)  # two mappings make one
+        over = without(node, "extends", "with")
+        merged = merge_maps(parent, over, path=path, problems=self.problems)
         merged.position = node.position
         return merged
 
@@ -158,14 +157,14 @@ class _Extension:
         if parent is None or isinstance(parent, NullNode) or entry_name(parent) is not None:
             return None
         if not isinstance(parent, ScalarNode):
-            self._report(
+            self.problems.add(
                 node.positions["extends"],
                 f"services.{name}.extends: expected a service's name, got {describe(parent)}",
             )
             return None
         target = self.services.get(parent)
         if target is None:
-            self._report(
+            self.problems.add(
                 parent.position,
                 f"services.{name}.extends: no such service: {quoted(parent)}",
                 hint=self._meant(name, parent),
@@ -186,11 +185,8 @@ class _Extension:
         circle = chain[chain.index(parent) :]
         positions = [self._service(name)["extends"].position for name in circle]
         places = [":".join(map(str, position)) for position in positions]
-        self._report(
+        self.problems.add(
             parent.position,
             f"services extend each other in a circle: {abbreviated([*circle, str(parent)], ' → ')}",
             hint=f"see {abbreviated(places, ', ')}",
         )
-
-    def _report(self, position: Position, message: str, *, hint: str = "") -> None:
-        self.problems.add(position, message, hint=hint)

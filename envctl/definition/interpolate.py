@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from envctl.definition.memo import memoized
@@ -18,6 +18,7 @@ from envctl.definition.tree import (
     Position,
     ScalarNode,
     abbreviated,
+    children,
     describe,
     quoted,
     summary,
@@ -305,18 +306,14 @@ def _variables_in(node: Node) -> frozenset[str]:
                 return _NONE
             return frozenset(match[1] or "" for match in _DOLLAR.finditer(node))
         case MapNode():
-            return memoized(node, "variables", lambda: _union(node, node.values()))
-        case ListNode():
-            return _union((), node)
-        case ListExtension():
-            return _union((), [*node.before, *node.after])
-        case NullNode():
-            return _NONE
+            return memoized(node, "variables", lambda: _variables_in_table(node))
+        case _:
+            return _NONE.union(*map(_variables_in, children(node)))
 
 
-def _union(keys: Iterable[str], nodes: Iterable[Node]) -> frozenset[str]:
-    wrong = frozenset(("",)) if any("${" in key for key in keys) else _NONE
-    return wrong.union(*map(_variables_in, nodes))
+def _variables_in_table(table: MapNode) -> frozenset[str]:
+    wrong = frozenset(("",)) if any("${" in key for key in table) else _NONE
+    return wrong.union(*map(_variables_in, table.values()))
 
 
 def _within(node: ScalarNode, offset: int) -> Position:

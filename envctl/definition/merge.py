@@ -171,6 +171,13 @@ def _report_not_removed(
             )
 
 
+def merge_maps(base: MapNode, over: MapNode, *, path: Path = (), problems: Problems) -> MapNode:
+    """The same for two mappings, which make one."""
+    merged = merge(base, over, path=path, problems=problems)
+    assert isinstance(merged, MapNode)
+    return merged
+
+
 def _history(base: Node) -> Replaced:
     """What a value replaces: the old one, and what that had replaced."""
     if isinstance(base, NullNode):

@@ -7,10 +7,13 @@ import re
 import time
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from envctl.errors import EnvctlError, Place
 from envctl.host.safe_read import InsideError, read_inside, real_path
+
+if TYPE_CHECKING:
+    from envctl.definition.tree import Node
 
 ROOT_FILE = "envctl.yaml"
 FOLDER = "environments"
@@ -105,41 +108,43 @@ def no_environments(root: Path) -> EnvctlError:
 
 def inline(root: Path) -> tuple[str, ...]:
     """The names under `environments:` in the root file, as far as it can be read."""
-    try:
-        data = read_inside(root, ROOT_FILE)
-    except (OSError, InsideError):
-        return ()
+    data = _root_file(root)
     if not _INLINE.search(data):
         return ()
-    from envctl.definition import yaml_reader
     from envctl.definition.tree import MapNode
 
-    tree = yaml_reader.parse_leniently(data, ROOT_FILE)
-    inline_environments = tree.get("environments") if tree is not None else None
-    return (
-        tuple(filter(is_name, inline_environments))
-        if isinstance(inline_environments, MapNode)
-        else ()
-    )
+    node = _top_value(data, "environments")
+    return tuple(filter(is_name, node)) if isinstance(node, MapNode) else ()
 
 
 def default_environment(root: Path) -> tuple[str, Place] | None:
     """The environment that the root file names as `default`, and where; None if it names none that can be read."""
-    try:
-        data = read_inside(root, ROOT_FILE)
-    except (OSError, InsideError):
-        return None
+    data = _root_file(root)
     if match := _DEFAULT_LINE.search(data):
         line = data.count(b"\n", 0, match.start()) + 1
         return match["name"].decode(), Place(ROOT_FILE, line, len(match["before"]) + 1)
     if not _MAY_HAVE_DEFAULT.search(data):
         return None
-    from envctl.definition import yaml_reader
     from envctl.definition.tree import ScalarNode, as_place
 
-    tree = yaml_reader.parse_leniently(data, ROOT_FILE)
-    name = tree.get("default") if tree is not None else None
+    name = _top_value(data, "default")
     return (str(name), as_place(name.position)) if isinstance(name, ScalarNode) else None
+
+
+def _root_file(root: Path) -> bytes:
+    """The content of the root file; nothing if it cannot be read."""
+    try:
+        return read_inside(root, ROOT_FILE)
+    except (OSError, InsideError):
+        return b""
+
+
+def _top_value(data: bytes, key: str) -> Node | None:
+    """The value of a key at the top of the root file, as far as that is valid."""
+    from envctl.definition import yaml_reader
+
+    tree = yaml_reader.parse_leniently(data, ROOT_FILE)
+    return tree.get(key) if tree is not None else None
 
 
 def environments(root: Path) -> tuple[str, ...]:

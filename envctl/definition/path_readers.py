@@ -10,8 +10,6 @@ from envctl.definition.tree import quoted
 from envctl.definition.value_readers import InvalidValue, filled
 
 SECRETS: Final = "/run/secrets"
-
-
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -49,16 +47,14 @@ def mount_target(value: Any) -> str:
 def project_path(value: Any) -> str:
     """A relative path within the project, normalized: "./app/" is "app"."""
     result = filled(value)
+    tidy, problem = posixpath.normpath(result), ""
     if result.startswith(("/", "~")) or _DRIVE.match(result):
+        problem = "is not relative to the project"
+    elif f"{tidy}/".startswith("../"):
+        problem = "leads outside the project"
+    if problem:
         raise InvalidValue(
-            f"{quoted(result)} is not relative to the project",
-            expected="a path within the project",
-            hint="to use files from elsewhere, copy them into the project or mount them",
-        )
-    tidy = posixpath.normpath(result)
-    if tidy == ".." or tidy.startswith("../"):
-        raise InvalidValue(
-            f"{quoted(result)} leads outside the project",
+            f"{quoted(result)} {problem}",
             expected="a path within the project",
             hint="to use files from elsewhere, copy them into the project or mount them",
         )

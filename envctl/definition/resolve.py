@@ -13,13 +13,13 @@ from envctl.definition.entries import Catalogues
 from envctl.definition.env_files import EnvFiles
 from envctl.definition.extends import extend_services
 from envctl.definition.input_files import InputFiles
-from envctl.definition.interpolate import PREFIX, VAR_NAME, Interpolation
+from envctl.definition.interpolate import VAR_NAME, Interpolation
 from envctl.definition.keys.build_source import StepData
 from envctl.definition.keys.service import RUN_PATHS, ServiceData
 from envctl.definition.keys.service_values import as_template
 from envctl.definition.keys.spec_file import SpecData
 from envctl.definition.memo import memoized
-from envctl.definition.merge import merge, normalize
+from envctl.definition.merge import merge, merge_maps, normalize
 from envctl.definition.names import (
     ALLOWED,
     ROOT_FILE,
@@ -192,21 +192,19 @@ def _added_services(base: MapNode, overlay: MapNode | None) -> AbstractSet[str]:
 
 
 def _merge_overlay(base: MapNode, overlay: MapNode | None, problems: Problems) -> MapNode:
-    result = _without_anchors(base, "environments")
+    result = _without_anchors(base)
     if overlay is None:
         return result
     for key in ("project", "environments", "default", "catalogues"):
         if key in overlay and key not in result:
             problems.add(overlay.positions[key], f"{key} is only allowed in {ROOT_FILE}")
             overlay = without(overlay, key)
-    merged = merge(result, overlay, problems=problems)
-    assert isinstance(merged, MapNode)  # two mappings make one
-    return _without_anchors(merged, "environments")
+    return _without_anchors(merge_maps(result, overlay, problems=problems))
 
 
-def _without_anchors(tree: MapNode, key: str) -> MapNode:
-    """The top of the tree without a key, and without the `x-…` keys, which only hold anchors."""
-    return without(tree, key, *[name for name in tree if name.startswith("x-")])
+def _without_anchors(tree: MapNode) -> MapNode:
+    """The top of the tree without `environments`, and without the `x-…` keys, which only hold anchors."""
+    return without(tree, "environments", *[name for name in tree if name.startswith("x-")])
 
 
 def _interpolation(
@@ -231,8 +229,7 @@ def _interpolation(
     project = tree.get("project")
     if isinstance(project, ScalarNode) and "${" in project:
         problems.add(project.position, "project: variables are not allowed here")
-    relevant = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
-    return Interpolation(declared, sets=sets, environ=relevant, problems=problems)
+    return Interpolation(declared, sets=sets, environ=environ, problems=problems)
 
 
 def _extend(

@@ -21,11 +21,7 @@ from envctl.plan import platforms, secret_templates
 
 DEFAULT_CONDITION: Final = "default"
 """The condition until all services are known: it depends on what the other service is."""
-
-
 CONDITIONS: Final = ("started", "healthy", "completed")
-
-
 _CAPABILITIES = """
 ALL AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE
 DAC_READ_SEARCH FOWNER FSETID IPC_LOCK IPC_OWNER KILL LEASE LINUX_IMMUTABLE MAC_ADMIN
@@ -33,20 +29,10 @@ MAC_OVERRIDE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW PERFMON SETF
 SETPCAP SETUID SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO
 SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG SYSLOG WAKE_ALARM
 """
-
-
 CAPABILITIES: Final = tuple(_CAPABILITIES.split())
-
-
 SHELL = ("/bin/sh", "-ec")
-
-
 _MODE = re.compile(r"0?[0-7]{3}\Z|[0-7]{4}\Z")
-
-
 _OWNER = re.compile(r"[a-z0-9_][a-z0-9_.-]*(:[a-z0-9_][a-z0-9_.-]*)?\Z", re.IGNORECASE | re.ASCII)
-
-
 _MIRROR = re.compile(r"https?://[A-Za-z0-9\[][!-~]{0,200}\Z")
 
 

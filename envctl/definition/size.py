@@ -14,6 +14,7 @@ from envctl.definition.tree import (
     NullNode,
     Position,
     ScalarNode,
+    children,
 )
 
 MAX_VALUES: Final = 100_000
@@ -59,22 +60,7 @@ def _measured(node: Node) -> tuple[int, int]:
 
 
 def _counted(node: MapNode | ListNode | ListExtension) -> tuple[int, int]:
-    parts = list(map(_measured, _parts(node)))
+    parts = list(map(_measured, children(node)))
     values = 1 + sum(part[0] for part in parts)
-    return values, sum(part[1] for part in parts) + sum(map(len, _keys(node)))
-
-
-def _parts(node: Node) -> list[Node]:
-    match node:
-        case MapNode():
-            return list(node.values())
-        case ListNode():
-            return node
-        case ListExtension():
-            return [*node.before, *node.after]
-        case _:
-            return []
-
-
-def _keys(node: Node) -> list[str]:
-    return list(node) if isinstance(node, MapNode) else []
+    keys = sum(map(len, node)) if isinstance(node, MapNode) else 0
+    return values, sum(part[1] for part in parts) + keys

@@ -7,6 +7,7 @@ grammar ("did not find expected key"). So the cause is searched for in the text 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 import yaml
@@ -23,7 +24,7 @@ _KEY: Final = re.compile(
     r"""(?:- +)*(?P<key>[^\s:#'"\[{][^:#]{0,100}?)[ \t]*:(?P<rest>[ \t]+.*)?\Z"""
 )
 _NO_SPACE: Final = re.compile(r"""(?:- +)*(?P<key>[A-Za-z_][\w.-]{0,60}):(?P<value>\S.*)\Z""")
-_BRACKETS: Final = {"sequence": ("[", "]"), "mapping": ("{", "}")}
+_CLOSED: Final = {"[": "]", "{": "}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +106,10 @@ class _Search:
         if "node" in self.context:
             return self._no_value()
         line, column = self.start.line, self.start.column
-        opened, closed = _BRACKETS["sequence" if "sequence" in self.context else "mapping"]
+        opened = "[" if "sequence" in self.context else "{"
         if line == self.line:
             return self._here(
-                f"expected ',' or '{closed}' here",
+                f"expected ',' or '{_CLOSED[opened]}' here",
                 hint=f"the '{opened}' is in column {column + 1}; quote text that contains one of []{{}},",
             )
         return _unclosed(line, column, opened)
@@ -118,9 +119,9 @@ class _Search:
         char = self._text(self.line)[self.column : self.column + 1]
         if char in (",", "]", "}"):
             return self._here(f"a value is missing before '{char}'")
-        for number in range(self.line, max(-1, self.line - _BEFORE), -1):
-            text = self._text(number)[: self.column if number == self.line else None]
-            for opened, closed in _BRACKETS.values():
+        before = (self.line, self._text(self.line)[: self.column])
+        for number, text in (before, *self._above()):
+            for opened, closed in _CLOSED.items():
                 if text.count(opened) > text.count(closed):
                     return _unclosed(number, text.rindex(opened), opened)
         return self._here("a value is expected here")
@@ -130,23 +131,21 @@ class _Search:
     def _colon(self) -> SyntaxMistake:
         """A colon where none is allowed: because of this line, or because the line above is not a key."""
         text = self._text(self.line)
-        above = self._above()
-        if re.search(r":\s", text[: self.column]) or above is None:
+        number, body = next((line for line in self._above() if _code(line[1])), (-1, ""))
+        if re.search(r":\s", text[: self.column]) or number < 0:
             return self._here(
                 "a second ': ' within one value", hint="quote a value that contains ': '"
             )
-        body = self._text(above)
         stripped = _code(body)
-        indent = _indent(body)
         if ":" not in stripped or _NO_SPACE.match(stripped):
-            return self._no_key(above)
+            return self._no_key(number)
         key = _KEY.match(stripped)
         name = key["key"] if key else stripped[:60]
         return SyntaxMistake(
             self.line + 1,
             _indent(text) + 1,
-            f"this line is indented deeper than line {above + 1}, where {name!r} has a value already",
-            expected=f"{indent} spaces before it, as in line {above + 1}",
+            f"this line is indented deeper than line {number + 1}, where {name!r} has a value already",
+            expected=f"{_indent(body)} spaces before it, as in line {number + 1}",
         )
 
     def _no_key(self, number: int) -> SyntaxMistake:
@@ -208,8 +207,7 @@ class _Search:
 
     def _list_above(self, indent: int) -> int:
         """The number of the last line above that has a list item, indented as this line or deeper; 0 for none."""
-        for number in range(self.line - 1, max(-1, self.line - _BEFORE), -1):
-            text = self._text(number)
+        for number, text in self._above():
             if text.lstrip(" ").startswith("- ") and _indent(text) >= indent:
                 return number + 1
         return 0
@@ -217,27 +215,23 @@ class _Search:
     def _columns(self) -> dict[int, int]:
         """The indentations of the collections that are open before the line, each with its last line."""
         known: dict[int, int] = {}
-        for number in range(self.line - 1, max(-1, self.line - _BEFORE), -1):
-            text = self._text(number)
-            code = _code(text)
+        for number, text in self._above():
             indent = _indent(text)
-            if code and (not known or indent < min(known)):
+            if _code(text) and (not known or indent < min(known)):
                 known[indent] = number + 1
         return known
 
     def _spread_quote(self) -> SyntaxMistake | None:
         """A quote that was not closed in its line, and ends where another one should begin."""
-        text = self._text(self.line)
-        before = text[: self.column].rstrip()
+        before = self._text(self.line)[: self.column].rstrip()
         if not before.endswith(("'", '"')):
             return None
         quote = before[-1]
-        for number in range(self.line - 1, max(-1, self.line - _BEFORE), -1):
-            if self._text(number).count(quote) % 2:
-                column = self._text(number).rindex(quote)
+        for number, text in self._above():
+            if text.count(quote) % 2:
                 return SyntaxMistake(
                     number + 1,
-                    column + 1,
+                    text.rindex(quote) + 1,
                     f"this quote is not closed on its line: {quote}",
                     hint=f"put {quote} where the text ends, or remove this one",
                 )
@@ -259,19 +253,19 @@ class _Search:
     def _text(self, number: int) -> str:
         return self.lines[number] if 0 <= number < len(self.lines) else ""
 
-    def _above(self) -> int | None:
-        """The nearest line above that is not blank."""
-        numbers = range(self.line - 1, max(-1, self.line - _BEFORE), -1)
-        return next((number for number in numbers if _code(self._text(number))), None)
+    def _above(self) -> Iterator[tuple[int, str]]:
+        """The lines above, upwards from the nearest: number and text."""
+        for number in range(self.line - 1, max(-1, self.line - _BEFORE), -1):
+            yield number, self._text(number)
 
 
 def _unclosed(line: int, column: int, opened: str) -> SyntaxMistake:
-    closed, kind = ("]", "list") if opened == "[" else ("}", "mapping")
+    kind = "list" if opened == "[" else "mapping"
     return SyntaxMistake(
         line + 1,
         column + 1,
         f"this '{opened}' is never closed",
-        hint=f"put '{closed}' where the {kind} ends",
+        hint=f"put '{_CLOSED[opened]}' where the {kind} ends",
     )
 
 

@@ -119,6 +119,19 @@ def quoted(value: Any, limit: int = 60) -> str:
     return repr(text if len(text) <= limit else text[: limit - 1] + "…")
 
 
+def children(node: Node) -> Iterable[Node]:
+    """The values of a mapping, the items of a list, nothing in any other node."""
+    match node:
+        case MapNode():
+            return node.values()
+        case ListNode():
+            return node
+        case ListExtension():
+            return [*node.before, *node.after]
+        case _:
+            return ()
+
+
 _SUMMARY: Final = 80
 
 
@@ -142,21 +155,14 @@ def _flow(node: Node) -> Iterator[str]:
                 yield f"{', ' if index else '{'}{key}: "
                 yield from _flow(item)
             yield "}" if node else "{}"
-        case ListNode():
-            yield from _listed(node)
-        case ListExtension():
-            yield from _listed([*node.before, *node.after])
+        case ListNode() | ListExtension():
+            yield "["
+            for index, item in enumerate(children(node)):
+                yield ", " if index else ""
+                yield from _flow(item)
+            yield "]"
         case NullNode():
             yield "null"
-
-
-def _listed(nodes: list[Node]) -> Iterator[str]:
-    yield "["
-    for index, item in enumerate(nodes):
-        if index:
-            yield ", "
-        yield from _flow(item)
-    yield "]"
 
 
 def abbreviated(words: list[str], separator: str) -> str:

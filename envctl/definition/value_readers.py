@@ -157,13 +157,12 @@ def pattern(expression: str, expected: str, *, longest: int = 255) -> Any:
     compiled = re.compile(rf"(?:{expression})\Z")
 
     def read(value: Any) -> str:
-        if not isinstance(value, str):
-            raise unexpected_type(value, "a text")
-        if not compiled.match(value):
-            raise InvalidValue(f"{quoted(value)} is not allowed here", expected=expected)
-        if len(value) > longest:
+        result = text(value)
+        if not compiled.match(result):
+            raise InvalidValue(f"{quoted(result)} is not allowed here", expected=expected)
+        if len(result) > longest:
             raise InvalidValue(f"it is longer than {longest} characters", expected=expected)
-        return str(value)
+        return result
 
     return read
 
@@ -172,28 +171,25 @@ def one_of(*words: str) -> Any:
     """A reader of one of some words."""
 
     def read(value: Any) -> str:
-        if not isinstance(value, str):
-            raise unexpected_type(value, "a text")
-        if value not in words:
-            hint = suggestion(value, words)
+        result = text(value)
+        if result not in words:
+            hint = suggestion(result, words)
             raise InvalidValue(
-                f"{quoted(value)} is not a valid choice",
+                f"{quoted(result)} is not a valid choice",
                 expected=" or ".join(words),
                 hint=hint if "did you mean" in hint else "",
             )
-        return str(value)
+        return result
 
     return read
 
 
-def items(value: Any, *, least: int = 0, name: str = "texts") -> list[Any]:
+def items(value: Any, *, name: str = "texts") -> list[Any]:
     """A list."""
     if isinstance(value, ListExtension):
         value = ListNode(value.position, [*value.before, *value.after])
     if not isinstance(value, list):
         raise InvalidValue(f"expected a list{name and f' of {name}'}, got {describe(value)}")
-    if len(value) < least:
-        raise InvalidValue("the list is empty")
     return value
 
 

@@ -204,7 +204,7 @@ class _Reader:
     def scalar(self, event: Any) -> None:
         position = self._spot(event.start_mark)
         if event.tag is not None:
-            self._tag(event.tag, position, "a list")
+            self._tag(event.tag, position)
         value = event.value
         if "\0" in value:
             self._add(position, "a value must not contain a NUL character")
@@ -214,21 +214,18 @@ class _Reader:
             value = value.encode("utf-8", "replace").decode()
         plain = event.implicit[0]
         node: ScalarNode | NullNode = ScalarNode(value, position, plain=plain)
-        top = self.stack[-1] if self.stack else None
-        is_key = top is not None and top.key is None and isinstance(top.node, MapNode)
-        if plain and value in _NULLS and not is_key:
+        if plain and value in _NULLS and not self._is_key():
             node = NullNode(position)
         self.count += 1
         if event.anchor:
             self.anchors[event.anchor] = (node, 1)
         self._take(node)
 
-    def _tag(self, tag: str, position: Position, only: str) -> None:
+    def _tag(self, tag: str, position: Position) -> None:
         short = tag.replace("tag:yaml.org,2002:", "!!")
         if tag in _LIST_TAGS:
-            self._add(
-                position, f"{short} is only allowed before {only}", "", f"write {short} [ … ]"
-            )
+            message = f"{short} is only allowed before a list"
+            self._add(position, message, hint=f"write {short} [ … ]")
         else:
             hint = "quote the value to make it a text" if short == "!!str" else ""
             self._add(
@@ -238,7 +235,7 @@ class _Reader:
     def _open(self, node: MapNode | ListNode, event: Any) -> None:
         tag = event.tag
         if tag is not None and (tag not in _LIST_TAGS or isinstance(node, MapNode)):
-            self._tag(tag, node.position, "a list")
+            self._tag(tag, node.position)
             tag = None
         if len(self.stack) >= MAX_DEPTH:
             raise self._stop(node.position, f"nested deeper than {MAX_DEPTH} levels")
@@ -248,14 +245,13 @@ class _Reader:
             self.anchors[event.anchor] = None
         self.stack.append(_Open(node, tag, event.anchor, self.count))
 
-    def _no_key(self, node: Node) -> None:
+    def _is_key(self) -> bool:
+        """Whether the next node is a key of a mapping."""
         top = self.stack[-1] if self.stack else None
-        if (
-            top
-            and top.key is None
-            and isinstance(top.node, MapNode)
-            and not isinstance(node, ScalarNode)
-        ):
+        return top is not None and top.key is None and isinstance(top.node, MapNode)
+
+    def _no_key(self, node: Node) -> None:
+        if self._is_key() and not isinstance(node, ScalarNode):
             hint = "quote a value that begins with '{' or '['"
             raise self._stop(
                 node.position, f"{describe(node)} cannot be a key", expected="a name", hint=hint

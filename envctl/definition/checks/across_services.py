@@ -22,7 +22,7 @@ def _check_replica_names(spec: SpecToCheck) -> None:
     for name in services:
         service, dash, number = name.rpartition("-")
         if dash and service in services and number in _numbers(services[service]["replicas"]):
-            spec.report(
+            spec.problems.add(
                 spec.tree.positions[name],
                 f"services.{name} has the name of a replica of {service!r}",
                 hint=f"rename it, or reduce the replicas of {service}",
@@ -44,7 +44,7 @@ def _check_ports(spec: SpecToCheck) -> None:
             position = spec.position(name, "ports", index)
             key = (port["host"], port["protocol"])
             if service["replicas"] > 1:
-                spec.report(
+                spec.problems.add(
                     position,
                     f"services.{name}: {service['replicas']} replicas cannot share the host's port {port['host']}",
                     hint=f'write "{port["container"]}" and each gets a free port',
@@ -52,7 +52,7 @@ def _check_ports(spec: SpecToCheck) -> None:
             elif key in used:
                 other, where = used[key]
                 owner = "itself" if other == name else f"services.{other}"
-                spec.report(
+                spec.problems.add(
                     position,
                     f"services.{name}: the host's port {port['host']} is already used by {owner}",
                     hint="; ".join(filter(None, [see(where), _variables_of(spec, name, index)])),
@@ -76,7 +76,7 @@ def _check_volume_owners(spec: SpecToCheck) -> None:
             position = spec.position(name, "volumes", volume, "owner")
             other, owner, where = known.setdefault(volume, (name, data["owner"], position))
             if owner != data["owner"]:
-                spec.report(
+                spec.problems.add(
                     position,
                     f"services.{name}: the volume {volume} cannot have the owner {data['owner']}:"
                     f" services.{other} sets {owner}",
@@ -104,7 +104,7 @@ def _follow(spec: SpecToCheck, start: str, done: set[str]) -> None:
             done.add(name)
         elif needed in on_trail:
             circle = [service for service, _ in trail[on_trail[needed] :]]
-            spec.report(
+            spec.problems.add(
                 spec.position_of_name(name, "depends_on", needed),
                 f"services depend on each other in a circle: {abbreviated([*circle, needed], ' → ')}",
             )

@@ -56,7 +56,9 @@ class ServiceCheck:
     def _report(
         self, position: Position, message: str, *, expected: str = "", hint: str = ""
     ) -> None:
-        self.spec.report(position, f"services.{self.name}{message}", expected=expected, hint=hint)
+        self.spec.problems.add(
+            position, f"services.{self.name}{message}", expected=expected, hint=hint
+        )
 
     def check_source(self) -> None:
         """A service has one source, and only a base can be built on."""
@@ -104,9 +106,13 @@ class ServiceCheck:
             position = self.spec.position(self.name, "restart")
             self._report(position, ".restart: a task runs once")
 
+    def _lacks(self, key: Literal["command", "user"]) -> bool:
+        """Whether a service on a base certainly does not set a key."""
+        is_unknown = self.spec.is_invalid(self.name, *SOURCES, key, "extends")
+        return not (self.service["base"] is None or self.service[key] is not None or is_unknown)
+
     def _check_command(self) -> None:
-        is_unknown = self.spec.is_invalid(self.name, *SOURCES, "command", "extends")
-        if self.service["base"] is None or self.service["command"] is not None or is_unknown:
+        if not self._lacks("command"):
             return
         self._report(
             self.spec.tree.positions[self.name],
@@ -117,8 +123,7 @@ class ServiceCheck:
 
     def _check_user(self) -> None:
         """The user that is created for a service, and named after it, can be created."""
-        is_unknown = self.spec.is_invalid(self.name, *SOURCES, "user", "extends")
-        if self.service["base"] is None or self.service["user"] is not None or is_unknown:
+        if not self._lacks("user"):
             return
         reason = ""
         if len(self.name) > LONGEST_USER:
@@ -161,7 +166,7 @@ class ServiceCheck:
 
     def _check_declared(self, secret: str, position: Position) -> None:
         if secret not in self.spec.secrets:
-            self.spec.report(
+            self.spec.problems.add(
                 position,
                 f"the secret {secret!r} is not declared",
                 expected="a name declared under secrets",
@@ -193,7 +198,7 @@ class ServiceCheck:
     ) -> None:
         is_task = other["kind"] == "task"
         if condition == "healthy" and not other["healthcheck"]:
-            self.spec.report(
+            self.spec.problems.add(
                 position,
                 f"{needed!r} has no healthcheck, so it never becomes healthy",
                 hint="write completed"
@@ -201,7 +206,7 @@ class ServiceCheck:
                 else f"give {needed} a healthcheck, or write started",
             )
         elif condition == "completed" and not is_task:
-            self.spec.report(
+            self.spec.problems.add(
                 position,
                 f"{needed!r} is not a task, so it never completes",
                 hint="write healthy or started",

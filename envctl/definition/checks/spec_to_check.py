@@ -43,12 +43,6 @@ class SpecToCheck:
         """All services as written, those with mistakes too: their names are known."""
         self.secrets = frozenset(secrets) if isinstance(secrets, MapNode) else frozenset()
 
-    def report(
-        self, position: Position, message: str, *, expected: str = "", hint: str = ""
-    ) -> None:
-        """Report a problem."""
-        self.problems.add(position, message, expected=expected, hint=hint)
-
     def position(self, service: str, *path: str | int) -> Position:
         """Where a value of a service was written, or the nearest value around it."""
         places = self.origins[service]
