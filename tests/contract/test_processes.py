@@ -493,6 +493,7 @@ def test_a_probe_is_asked_by_one_at_a_time_and_no_more_often_than_the_spec_says(
     for _ in range(4):
         stage.states()
     assert stage.workspace().verify(stage.target).findings == []
+    # More than two intervals: that nobody asks in between shows in the time alone.
     time.sleep(max(0.0, healthy + 9 - time.time()))
 
     noted = [float(line) for line in stage.run("slow", "cat", log)[1].split()]

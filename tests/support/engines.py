@@ -41,6 +41,11 @@ def dribble(handler: http.server.BaseHTTPRequestHandler, *, head: bool, status: 
         time.sleep(0.05)
 
 
+def freeze(handler: http.server.BaseHTTPRequestHandler) -> None:
+    """Say nothing more until whoever asks hangs up."""
+    handler.connection.recv(1)
+
+
 @contextmanager
 def engine(says: Says | Mapping[str, Any]) -> Iterator[Endpoint]:
     """Its address. `says` answers what is asked by path, without the version; `_ping` and `version` it need not know."""

@@ -178,7 +178,9 @@ def test_what_is_ended_gets_to_remove_what_it_made(store, fake, tmp_path):
     )
 
     def stopped(_tar, **_options):
+        deadline = time.monotonic() + 20
         while not (tmp_path / "made").exists():
+            assert time.monotonic() < deadline
             time.sleep(0.01)
         raise KeyboardInterrupt
 

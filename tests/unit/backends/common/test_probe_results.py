@@ -138,15 +138,16 @@ def test_what_asks_at_the_same_time_waits_and_is_told_what_was_heard(kept):
 def test_another_that_never_ends_asking_is_not_waited_for_for_ever(kept, monkeypatch):
     monkeypatch.setattr(probe_results, "_GRACE", 0.0)
     hurried = Probe(ProbeKind.COMMAND, ("true",), timeout=0.1)
-    release = threading.Event()
+    begun, release = threading.Event(), threading.Event()
 
     def stuck():
+        begun.set()
         release.wait(10)
         return True, "late"
 
     thread = threading.Thread(target=kept.ask, args=("web", hurried, stuck))
     thread.start()
-    time.sleep(0.1)
+    assert begun.wait(10)
     try:
         assert kept.ask("web", hurried, Asked()) == (False, "another command is running its probe")
     finally:

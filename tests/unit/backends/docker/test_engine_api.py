@@ -16,7 +16,7 @@ from envctl.backends.docker.engine import Engine
 from envctl.backends.docker.engine_errors import AnswerError, NoAnswerError
 from envctl.errors import EnvctlError
 from envctl.plan.scope import Scope
-from tests.support.engines import VERSION, answer, dribble, engine
+from tests.support.engines import VERSION, answer, dribble, engine, freeze
 from tests.support.examples import examples
 
 pytestmark = pytest.mark.slow
@@ -80,12 +80,12 @@ def test_what_may_take_long_is_given_up_when_the_engine_is_not_alive_any_more():
             answer(handler, VERSION)
         else:
             frozen.append(True)
-            time.sleep(3)
+            freeze(handler)
 
     before = time.monotonic()
     with engine(says) as endpoint, pytest.raises(NoAnswerError, match="has stopped answering"):
         Engine(endpoint).api.wait("web", timeout=60)
-    assert time.monotonic() - before < 3
+    assert time.monotonic() - before < 20
 
 
 def test_what_takes_long_is_waited_for_as_long_as_the_engine_is_alive():
@@ -106,7 +106,7 @@ def test_an_engine_that_freezes_in_the_middle_of_a_pull_is_noticed(backend, monk
 
     def says(handler, asked):
         if frozen:
-            time.sleep(2)
+            freeze(handler)
         elif asked == "/images/create":
             handler.send_response(200)
             handler.send_header("Content-Length", "1000")
@@ -114,14 +114,14 @@ def test_an_engine_that_freezes_in_the_middle_of_a_pull_is_noticed(backend, monk
             handler.wfile.write(b'{"status": "Pulling"}\n')
             handler.wfile.flush()
             frozen.append(True)
-            time.sleep(2)
+            freeze(handler)
         else:
             answer(handler, VERSION if asked == "/version" else {})
 
     before = time.monotonic()
     with engine(says) as endpoint, pytest.raises(EnvctlError, match="did not answer in time"):
         backend(endpoint).images.pull("web")
-    assert time.monotonic() - before < 1.9
+    assert time.monotonic() - before < 20
 
 
 def test_an_engine_that_answers_without_end_fills_no_memory(backend, monkeypatch):

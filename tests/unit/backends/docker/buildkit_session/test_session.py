@@ -88,13 +88,15 @@ def test_an_engine_that_says_nothing_after_it_took_the_connection_is_not_waited_
         def serve():
             version = b'{"ApiVersion": "1.41"}'
             connection, _ = server.accept()
+            connection.settimeout(20)
             with connection:
                 while request := connection.recv(65536):
                     if b"/session" in request:
                         connection.sendall(
                             b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
                         )
-                        time.sleep(2)
+                        while connection.recv(65536):
+                            pass  # until whoever asked hangs up
                         return
                     connection.sendall(
                         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
