@@ -55,7 +55,7 @@ SHORT: Final[Mapping[Form, str]] = {
     'and each may end in `/udp`. `"127.0.0.1:8080:8000"` is accepted too; for other addresses use `public`.',
     MOUNT: "Short form of `mounts`: a mapping from `source` to `target`, or to the other keys "
     "(`{./app: {target: /srv/web, read_only: true}}`).",
-    USER: "Short form: a text or a number is its `name`.",
+    USER: "Short form: a text or a number is its `name`. A user that the base or a package has already keeps its number.",
 }
 """What short forms mean that stand for more than one key."""
 

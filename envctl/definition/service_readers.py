@@ -21,6 +21,7 @@ from envctl.plan import platforms, secret_templates
 
 DEFAULT_CONDITION: Final = "default"
 """The condition until all services are known: it depends on what the other service is."""
+_LARGEST_UID: Final = 2_000_000_000
 CONDITIONS: Final = ("started", "healthy", "completed")
 _CAPABILITIES = """
 ALL AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE
@@ -67,6 +68,22 @@ def secret_template(value: Any) -> str:
             hint="a value without secrets needs no template: write the text itself",
         )
     return result
+
+
+HOST_UID: Final = "host"
+"""In place of a number: that of the owner of the project's folder."""
+
+
+def uid(value: Any) -> int | str:
+    """A user's number, or HOST_UID."""
+    if value == HOST_UID:
+        return HOST_UID
+    try:
+        return integer(value, low=0, high=_LARGEST_UID)
+    except InvalidValue as error:
+        raise InvalidValue(
+            error.message, expected=f"0 to {_LARGEST_UID}, or {HOST_UID}", hint=error.hint
+        ) from error
 
 
 def mirror(value: Any) -> str:

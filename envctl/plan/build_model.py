@@ -39,12 +39,16 @@ class InstallPackages:
 
 @dataclass(frozen=True, slots=True)
 class CreateUser:
-    """A system user, made unless the packages already made it; `uid` doubles as its gid."""
+    """A system user, made unless the packages already made it; `uid` doubles as its gid.
+
+    With a `gid` both numbers are those of a user of the host; others in the image may have them, too.
+    """
 
     name: str
     uid: int
     home: str
     where: Place | None = metadata_field()
+    gid: int | None = added_field(None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,8 @@ def step_text(step: Step) -> str:
         case InstallPackages():
             return f"packages {' '.join(step.names)}"
         case CreateUser():
-            return f"user {step.name} ({step.uid})"
+            group = "" if step.gid is None else f":{step.gid}"
+            return f"user {step.name} ({step.uid}{group})"
         case MakeDirectories():
             return f"directories {' '.join(step.paths)} ({step.owner})"
         case CopyFiles():

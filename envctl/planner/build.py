@@ -120,11 +120,11 @@ def _build_steps(context: ServiceContext) -> Iterator[Step]:
     for step in steps:
         for name in _named_users(step, context.user):
             if name in users:
-                yield CreateUser(name, users.pop(name), f"/home/{name}", context.where("user"))
+                yield users.pop(name)
         yield step
     for name in _own_user(context):
         if name in users:
-            yield CreateUser(name, users[name], f"/home/{name}", context.where("user"))
+            yield users[name]
     folders = {
         *([context.service["workdir"]] if context.service["workdir"] else []),
         *(volume["target"] for volume in context.service["volumes"].values()),
@@ -133,22 +133,26 @@ def _build_steps(context: ServiceContext) -> Iterator[Step]:
         yield MakeDirectories(tuple(sorted(folders)), context.user, context.where())
 
 
-def _own_user(context: ServiceContext) -> Mapping[str, int]:
-    """The user the service runs as and its number, if it may have to be made."""
+def _own_user(context: ServiceContext) -> Mapping[str, CreateUser]:
+    """The step that makes the user the service runs as, if it may have to be made."""
     user, fixed = context.user, context.service["user"]
     if user is None or user in _SYSTEM_USERS or user.isdigit():
         return {}
     uid = fixed["uid"] if fixed is not None else None
-    return {user: _uid(user) if uid is None else uid}
+    number, group = uid if isinstance(uid, int) else _uid(user), None
+    if context.owner is not None and user in context.host_users:
+        number, group = context.owner
+    return {user: CreateUser(user, number, f"/home/{user}", context.where("user"), group)}
 
 
-def _other_users(context: ServiceContext, named: Collection[str]) -> Mapping[str, int]:
+def _other_users(context: ServiceContext, named: Collection[str]) -> Mapping[str, CreateUser]:
     """The other services' users among these: a step that was inherited may give files to one."""
-    users: dict[str, int] = {}
+    users: dict[str, CreateUser] = {}
     if {*named} - {context.user, *_SYSTEM_USERS, ""}:
         for name in context.resolved.data["services"]:
             users |= _own_user(replace(context, name=name))
-    return {name: uid for name, uid in users.items() if name in named}
+    where = context.where("user")
+    return {name: replace(user, where=where) for name, user in users.items() if name in named}
 
 
 def _own_steps(context: ServiceContext) -> list[Step]:

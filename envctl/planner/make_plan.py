@@ -12,6 +12,7 @@ from envctl.host.checkout_id import home_of
 from envctl.plan.model import Plan, Unit
 from envctl.plan.scope import make_scope
 from envctl.planner.base_names import base_problems
+from envctl.planner.host_users import host_users, owner_of
 from envctl.planner.mounts import mount_problems
 from envctl.planner.new_volumes import with_new_volumes
 from envctl.planner.overlaps import overlaps
@@ -56,9 +57,19 @@ def make_plan(
     copies: dict[tuple[str, tuple[str, ...]], files.HashedTree] = {}
     depends_on = {name: service["depends_on"] for name, service in data["services"].items()}
     sets = package_sets(resolved)
+    with_numbers = host_users(data["services"], resolved.root)
     for name in dependency_order(depends_on):
         context = ServiceContext(
-            name, resolved, backend, sets, render_text, template_digest, users, copies
+            name,
+            resolved,
+            backend,
+            sets,
+            render_text,
+            template_digest,
+            owner=owner_of(resolved.root),
+            host_users=with_numbers,
+            users=users,
+            copies=copies,
         )
         service_units, wrong = shared.planned(context, _planned) if shared else _planned(context)
         if wrong and needed is not None and name not in needed:

@@ -55,6 +55,8 @@ def _inputs(context: ServiceContext) -> tuple[object, ...]:
         context.template_digest,
         package_layers(context),
         service,
+        context.owner,
+        context.host_users,
         context.resolved.origins.of_service(context.name),
         [problem for name, problem in context.resolved.missing_files if name == context.name],
         [data["secrets"][name]["env"] for name in secrets],

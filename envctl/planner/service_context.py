@@ -37,6 +37,10 @@ class ServiceContext:
     package_sets: PackageSets
     render_text: RenderText
     template_digest: str = ""
+    owner: tuple[int, int] | None = None
+    """The numbers of the user and group that own the project's folder; None if they are root's."""
+    host_users: frozenset[str] = frozenset()
+    """The users who have the owner's numbers."""
     users: Sequence[object] = ()
     """What the users of all services are decided from."""
     copies: dict[tuple[str, tuple[str, ...]], HashedTree] = field(default_factory=dict)
@@ -56,7 +60,7 @@ class ServiceContext:
     def user(self) -> str | None:
         """The user it runs as: a built service has its own unless the spec names one."""
         context = self.service["user"]
-        if context is not None:
+        if context is not None and context["name"]:
             return context["name"]
         return self.name if self.service["base"] is not None else None
 

@@ -71,7 +71,7 @@ def _run(context: ServiceContext) -> Run:
     return Run(
         kind=Kind(service["kind"]),
         process=Process(
-            argv, context.user, workdir, plain_env(service), capabilities, secret_env(service)
+            argv, _user(context), workdir, plain_env(service), capabilities, secret_env(service)
         ),
         ports=tuple(
             Port(port["container"], port["host"], port["address"], port["protocol"])
@@ -90,6 +90,15 @@ def _run(context: ServiceContext) -> Run:
         options=service["options"].get(context.backend, {}),
         platform=service["platform"] or "",
     )
+
+
+def _user(context: ServiceContext) -> str | None:
+    """Who the process runs as. In a ready image there may be no user with the owner's numbers, so they are given."""
+    user = context.service["user"]
+    is_built = context.service["base"] is not None
+    if is_built or user is None or user["uid"] != "host" or context.owner is None:
+        return context.user
+    return ":".join(map(str, context.owner))
 
 
 def _probe(service: ServiceData) -> Probe | None:

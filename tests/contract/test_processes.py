@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -580,3 +581,27 @@ def test_awkward_values_arrive_in_builds_files_probes_and_hooks_too(project):
     assert content(f"/mnt/{ODD}/page") == "live"
     assert project.run("web", "mountpoint", f"/data/{ODD}")[0] == 0
     assert project.up() == []
+
+
+def test_what_a_service_writes_into_the_project_belongs_to_the_owner_of_the_project(project):
+    code = project.root / "code"
+    code.mkdir()
+    if os.geteuid() == 0:
+        for folder in (project.root, code):
+            os.chown(folder, 12345, 23456)
+    project.spec("""
+        web:
+          command: [sh, -c, "touch /srv/code/started; exec sleep infinity"]
+          mounts: {./code: /srv/code}
+          volumes: {modules: /srv/code/modules}
+          hooks: {after_start: [[touch, /srv/code/hooked]]}
+          healthcheck: {command: [test, -e, /srv/code/started]}
+    """).up()
+
+    assert project.run("web", "sh", "-c", "id -un; mkdir -p /srv/code/a/b") == (0, "web\n", "")
+    assert project.run("web", "touch", "/srv/code/root", user="root")[0] == 1
+
+    found = {path.name: path.stat() for path in code.rglob("*")}
+    owner = project.root.stat()
+    assert sorted(found) == ["a", "b", "hooked", "modules", "started"]
+    assert {(file.st_uid, file.st_gid) for file in found.values()} == {(owner.st_uid, owner.st_gid)}

@@ -110,7 +110,8 @@ def _words(step: Step) -> tuple[str, ...]:
         case InstallPackages():
             return step.names
         case CreateUser():
-            return step.name, str(step.uid), step.home
+            group = () if step.gid is None else (str(step.gid),)
+            return step.name, str(step.uid), step.home, *group
         case MakeDirectories():
             return step.owner or "root", *step.paths
         case PipInstall():

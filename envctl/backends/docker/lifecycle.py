@@ -7,6 +7,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any, Final
 
+from envctl.backends.common.mount_points import make_mount_points
 from envctl.backends.common.probe_results import ProbeResults
 from envctl.backends.docker import names as n
 from envctl.backends.docker import network
@@ -106,6 +107,7 @@ class Lifecycle:
 
     def prepare(self, unit: Unit, image_volumes: tuple[Volume, ...] = ()) -> None:
         """Create what a unit's container needs: the network and volumes; `image_volumes` are those that its image declares."""
+        make_mount_points(with_volumes(unit, image_volumes).run)
         self._have_network(unit.where)
         with self._engine.doing(f"create {unit.name}", where=unit.where) as api:
             claim_volumes(api, with_volumes(unit, image_volumes), self._names)

@@ -226,8 +226,9 @@ def _claims(unit: Unit, build: Build) -> Iterator[tuple[str, str, object, Place 
     yield "base", "", build.base, build.where
     for step in build.steps:
         if isinstance(step, CreateUser):
-            yield "user", step.name, (step.uid, step.home), step.where
-            yield "user with the number", str(step.uid), step.name, step.where
+            yield "user", step.name, (step.uid, step.gid, step.home), step.where
+            if step.gid is None:
+                yield "user with the number", str(step.uid), step.name, step.where
         elif isinstance(step, CopyFiles | WriteFile):
             for path, file in placed(step):
                 yield "file", path, (file, step.owner), step.where

@@ -15,6 +15,7 @@ from threading import Lock
 from typing import Any, Final
 
 from envctl.backends.base import Context
+from envctl.backends.common.mount_points import make_mount_points
 from envctl.backends.vagrant import layout, libvirt
 from envctl.backends.vagrant.box.boxes import Boxes
 from envctl.backends.vagrant.machine import anonymous_volumes, machine_health, machine_stamp
@@ -76,6 +77,7 @@ class UnitLifecycle:
 
     def _create(self, unit: Unit) -> None:
         """Set a unit up in the machine that it needs, made again if it is another; volumes stay."""
+        make_mount_points(unit.run)
         machine = layout.machine_of(unit)
         domain = self.control.domain(machine.name)
         is_new = self.control.is_new(machine.name)

@@ -123,7 +123,9 @@ class ServiceCheck:
 
     def _check_user(self) -> None:
         """The user that is created for a service, and named after it, can be created."""
-        if not self._lacks("user"):
+        user = self.service["user"]
+        has_only_number = self.service["base"] is not None and user is not None and not user["name"]
+        if not (has_only_number or self._lacks("user")):
             return
         reason = ""
         if len(self.name) > LONGEST_USER:

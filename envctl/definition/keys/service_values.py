@@ -31,6 +31,8 @@ from envctl.definition.keys.scalars import (
     words,
 )
 from envctl.definition.kinds import MapOf, Scalar, ScalarOr
+from envctl.definition.tree import MapNode
+from envctl.definition.value_readers import InvalidValue
 from envctl.plan.secret_templates import of_secret
 
 LOOPBACK: Final = "127.0.0.1"
@@ -244,12 +246,29 @@ RESOURCES: Final = Form(ResourcesData, title="Resources")
 class UserData(TypedDict):
     """The user that a service runs as; created if it does not exist."""
 
-    name: Annotated[str, Key(USER_NAME, "Its name.", "web")]
-    uid: Annotated[int | None, Key(whole_number(0, 2_000_000_000), "Its number (uid).", 1000, None)]
+    name: Annotated[str, Key(USER_NAME, "Its name; by default that of the service.", "web", "")]
+    uid: Annotated[
+        int | Literal["host"] | None,
+        Key(
+            Scalar(service_readers.uid, "number or `host`", NUMERIC),
+            "Its number (uid). With `host`, uid and gid are those of the owner of the project's folder, unless that is root; "
+            "so it is by default where the service can write to a mount of the project.",
+            "host",
+            None,
+        ),
+    ]
+
+
+def _check_user(user: MapNode) -> None:
+    if not user:
+        raise InvalidValue("a user needs a name or a uid", expected="web, or {uid: host}")
 
 
 USER: Final = Form(
-    UserData, title="User", shorthand=Shorthand((NUMERIC,), "name", expected="a user")
+    UserData,
+    title="User",
+    shorthand=Shorthand((NUMERIC,), "name", expected="a user"),
+    check=_check_user,
 )
 
 

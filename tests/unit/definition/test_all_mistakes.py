@@ -57,7 +57,6 @@ AT_ONCE = {
             "base has no key 'imge'",
             "backend: 'Docker' is not allowed here",
             "services.web.user has no key 'id'",
-            "services.web.user lacks 'name'",
         ],
     ),
 }  # fmt: skip
