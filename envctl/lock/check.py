@@ -11,7 +11,7 @@ from envctl.errors import EnvctlError
 from envctl.lock.inspect import ImageContent, inspect_images
 from envctl.lock.lock_builder import LockBuilder
 from envctl.lock.lock_differences import LockDifference, merged, package_differences
-from envctl.lock.model import Lock, LockedBuild, Manifest
+from envctl.lock.model import Lock, LockedBuild
 from envctl.lock.requests import BuildRequest
 from envctl.lock.unmet_requirements import unmet
 from envctl.plan.model import Build
@@ -132,7 +132,7 @@ def _image_differences(
     for architecture in sorted(_other_architectures(lock, requests, images, engine)):
         yield LockDifference("architecture", "architecture", lock.architecture, architecture)
     for name in sorted(locked_bases & {*images}):
-        base = Manifest(lock.bases[name].packages)
+        base = lock.bases[name].manifest
         yield from package_differences(base, images[name].manifest, [f"base {name}"])
     for request in requests:
         image, locked = images.get(engine.name_of(request.source)), lock.of(request.name)

@@ -18,6 +18,7 @@ from envctl.host.atomic_write import replace_file
 from envctl.host.safe_read import read_inside
 from envctl.lock import name_syntax
 from envctl.lock.model import FILE, VERSION, Lock, LockedBase, LockedBuild, Manifest, Versions
+from envctl.plan.text import first_lines
 
 _MAX_LISTED: Final = 100
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -33,12 +34,9 @@ class LockFileError(EnvctlError):
         self, problems: Sequence[str], *, where: Place | None = None, hint: str = _RESTORE
     ) -> None:
         count = len(problems)
-        more = count - _MAX_LISTED
         super().__init__(
             f"{count} problem{'s'[: count != 1]} in {FILE}",
-            details="\n".join(
-                [*problems[:_MAX_LISTED], *([f"and {more} more"] if more > 0 else [])]
-            ),
+            details="\n".join(first_lines(problems, _MAX_LISTED)),
             hint=hint,
             where=where,
         )
@@ -93,7 +91,7 @@ def lock_text(lock: Lock) -> str:
 def _base_data(base: LockedBase) -> Mapping[str, Any]:
     optional = _non_empty(snapshot=base.snapshot, box=base.box)
     packages = dict(sorted(base.packages.items()))
-    return {"image": base.image, **optional, "manifest": base.manifest, "packages": packages}
+    return {"image": base.image, **optional, "manifest": base.manifest.digest, "packages": packages}
 
 
 def _build_data(build: LockedBuild, base: LockedBase | None) -> Mapping[str, Any]:
@@ -207,7 +205,7 @@ class _Reader:
             self.text(table, "snapshot", path),
             self.text(table, "box", path),
         )
-        self.check_manifest(table, path, base.manifest)
+        self.check_manifest(table, path, base.manifest.digest)
         return base
 
     def build(self, data: Any, path: str, bases: Mapping[str, LockedBase]) -> LockedBuild:

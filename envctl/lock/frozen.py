@@ -249,7 +249,7 @@ class FrozenBuilds:
         image, units = inspect_image(self._engine, base.image), (f"base {base.image}",)
         differences: tuple[LockDifference, ...] = ()
         if locked:
-            differences = package_differences(Manifest(locked.packages), image.manifest, units)
+            differences = package_differences(locked.manifest, image.manifest, units)
         identity = locked.image if locked else EXTRA
         if is_image and not self._is_image(base.image, identity, image.identity):
             return (LockDifference("image", "image", identity, image.identity, units), *differences)

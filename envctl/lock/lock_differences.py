@@ -127,10 +127,8 @@ def lock_changes(before: Lock, after: Lock) -> tuple[LockDifference, ...]:
 
 def _lock_changes(before: Lock, after: Lock) -> Iterator[LockDifference]:
     for name in sorted({*before.bases} & {*after.bases}):
-        old, new = before.bases[name], after.bases[name]
-        yield from package_differences(
-            Manifest(old.packages), Manifest(new.packages), [f"base {name}"]
-        )
+        old, new = before.bases[name].manifest, after.bases[name].manifest
+        yield from package_differences(old, new, [f"base {name}"])
     units = {unit for build in before.builds for unit in build.units}
     for build in after.builds:
         for unit in sorted(units & {*build.units}):

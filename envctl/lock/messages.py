@@ -9,6 +9,7 @@ from envctl.errors import EnvctlError
 from envctl.lock.lock_differences import LockDifference, merged
 from envctl.lock.model import FILE, Lock
 from envctl.plan.platforms import processor
+from envctl.plan.text import first_lines
 
 _MAX_LISTED: Final = 30
 """Differences that an error lists at most."""
@@ -16,9 +17,7 @@ _MAX_LISTED: Final = 30
 
 def listing(differences: Sequence[LockDifference]) -> str:
     """The first differences, a line each, and how many more there are."""
-    lines = [difference_text(difference) for difference in differences[:_MAX_LISTED]]
-    more = len(differences) - _MAX_LISTED
-    return "\n".join([*lines, *([f"and {more} more"] if more > 0 else [])])
+    return "\n".join(first_lines(list(map(difference_text, differences)), _MAX_LISTED))
 
 
 def change_text(change: LockDifference) -> str:

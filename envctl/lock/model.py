@@ -48,6 +48,11 @@ class Manifest:
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
+def beyond(packages: Versions, base: Versions) -> Versions:
+    """The packages that a base does not have in the same version."""
+    return {name: version for name, version in packages.items() if base.get(name) != version}
+
+
 @dataclass(frozen=True, slots=True)
 class LockedBase:
     """A base: its image (registry digest, or the engine's id), its packages, and its mirror snapshot, if any.
@@ -61,9 +66,9 @@ class LockedBase:
     box: str = ""
 
     @property
-    def manifest(self) -> str:
-        """One hash of its packages."""
-        return Manifest(self.packages).digest
+    def manifest(self) -> Manifest:
+        """Its packages, as of a build without others."""
+        return Manifest(self.packages)
 
 
 @dataclass(frozen=True, slots=True)

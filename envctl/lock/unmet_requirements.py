@@ -8,6 +8,7 @@ from typing import Final
 from envctl.lock.inputs import Input
 from envctl.lock.model import Manifest
 from envctl.plan.requirements import Requirement, normal
+from envctl.plan.text import first_lines
 
 _MAX_LISTED: Final = 5
 
@@ -18,8 +19,7 @@ def unmet(request: Input, locked: Manifest) -> tuple[str, ...]:
         f"{requirement.text}: locked {version}" if version else f"{requirement.text}: not locked"
         for requirement, version in _unmet(request, locked)
     ]
-    more = len(lines) - _MAX_LISTED
-    return (*lines[:_MAX_LISTED], *([f"and {more} more"] if more > 0 else []))
+    return tuple(first_lines(lines, _MAX_LISTED))
 
 
 def contradicted(requests: Iterable[Input], locked: Manifest) -> frozenset[str]:

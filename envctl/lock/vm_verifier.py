@@ -49,7 +49,7 @@ class MachineVerifier:
     @property
     def _base(self) -> Manifest:
         locked = self.lock.bases.get(self.base)
-        return Manifest(locked.packages) if locked else Manifest()
+        return locked.manifest if locked else Manifest()
 
     def _read(self, run: RunScript) -> Manifest:
         subject = "the build machine"

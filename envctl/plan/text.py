@@ -82,6 +82,12 @@ def rough_size(count: int) -> str:
     return f"{number:.{0 if number >= 10 else 1}f} {_ROUGH[power - 1]}"
 
 
+def first_lines(lines: Sequence[str], most: int) -> list[str]:
+    """At most `most` lines, and how many more there are."""
+    more = len(lines) - most
+    return [*lines[:most], *([f"and {more} more"] if more > 0 else [])]
+
+
 def argv_text(argv: Sequence[str]) -> str:
     """A command on one line; a shell script shows as its first line."""
     if list(argv[:2]) in (["/bin/sh", "-ec"], ["/bin/sh", "-c"]) and len(argv) == 3:

@@ -14,9 +14,9 @@ from typing import Final
 from envctl.backends.base import ImageEngine
 from envctl.backends.common.build_inputs import ContainerScript
 from envctl.errors import EnvctlError
-from envctl.lock.model import Manifest, Versions
+from envctl.lock.model import Manifest, Versions, beyond
 from envctl.lock.vendor.debs import is_same_version, read_debs, read_wheels
-from envctl.lock.vendor.pins import PYTHON_TOOLS, npm_packages
+from envctl.lock.vendor.pins import npm_packages, wheel_versions
 from envctl.lock.vendor.store import DEB, IMAGE, NPM, WHEEL, Store
 from envctl.progress import Progress, Report, Stage
 
@@ -33,18 +33,14 @@ class Fetcher:
 
     def fetch_all(self, image: str, manifest: Manifest, *, but: Versions) -> None:
         """Keep all packages of an image, except those already kept with its base."""
-        self.fetch_debs(image, {k: v for k, v in manifest.packages.items() if but.get(k) != v})
+        self.fetch_debs(image, beyond(manifest.packages, but))
         for venv, versions in manifest.pip.items():
             self._wheels(image, venv, versions)
         self._npm(image, manifest)
 
     def fetch_debs(self, image: str, packages: Versions) -> None:
         """Keep packages of the distribution. EnvctlError if the mirror no longer has one."""
-        missing = {
-            name: version
-            for name, version in packages.items()
-            if not self.is_kept(DEB, name, version)
-        }
+        missing = self._missing(DEB, packages)
         if not missing:
             return
         self._report_fetch(image, f"{len(missing)} packages")
@@ -57,7 +53,7 @@ class Fetcher:
                         version = missing[name]
                         self._store.keep(deb.file, DEB, name, version, control=deb.control)
                         break
-        self._require_kept(DEB, packages.items())
+        self._require_kept(DEB, missing.items())
 
     def download_debs(self, image: str, names: Sequence[str]) -> Versions:
         """Keep packages that are not installed in an image, in its mirror's version; their versions by name."""
@@ -96,13 +92,16 @@ class Fetcher:
 
     # --- parts
 
-    def _wheels(self, image: str, venv: str, versions: Versions) -> None:
-        plain = {name: version.partition(" ")[0] for name, version in versions.items()}
-        missing = {
+    def _missing(self, kind: str, versions: Versions) -> Versions:
+        """Those packages that have no file in the store."""
+        return {
             name: version
-            for name, version in plain.items()
-            if name not in PYTHON_TOOLS and not self.is_kept(WHEEL, name, version)
+            for name, version in versions.items()
+            if not self.is_kept(kind, name, version)
         }
+
+    def _wheels(self, image: str, venv: str, versions: Versions) -> None:
+        missing = self._missing(WHEEL, wheel_versions(versions))
         if not missing:
             return
         self._report_fetch(image, f"{len(missing)} wheels of {venv}")
@@ -112,28 +111,26 @@ class Fetcher:
             for (name, version), file in read_wheels(folder).items():
                 if is_same_version(missing.get(name, ""), version):
                     self._store.keep(file, WHEEL, name, missing[name])
-        self._require_kept(WHEEL, [item for item in plain.items() if item[0] not in PYTHON_TOOLS])
+        self._require_kept(WHEEL, missing.items())
 
     def _npm(self, image: str, manifest: Manifest) -> None:
         missing = {
             integrity: package
             for integrity, package in npm_packages(manifest).items()
-            if not self.is_kept(NPM, package.rpartition("@")[0], integrity)
+            if not self.is_kept(NPM, package[0], integrity)
         }
         if not missing:
             return
         self._report_fetch(image, f"{len(missing)} packages of npm")
-        with self._fetched(image, ("npm", *sorted(set(missing.values())))) as folder:
+        words = sorted({f"{name}@{version}" for name, version in missing.values()})
+        with self._fetched(image, ("npm", *words)) as folder:
             for file in sorted(folder.iterdir()):
                 with file.open("rb") as content:
                     digest = hashlib.file_digest(content, "sha512").digest()
                 integrity = f"sha512-{base64.b64encode(digest).decode()}"
                 if integrity in missing:
-                    name = missing[integrity].rpartition("@")[0]
-                    self._store.keep(file, NPM, name, integrity)
-        self._require_kept(
-            NPM, [(package.rpartition("@")[0], integrity) for integrity, package in missing.items()]
-        )
+                    self._store.keep(file, NPM, missing[integrity][0], integrity)
+        self._require_kept(NPM, [(name, integrity) for integrity, (name, _) in missing.items()])
 
     def _require_kept(self, kind: str, packages: Iterable[tuple[str, str]]) -> None:
         missing = [

@@ -12,13 +12,13 @@ from typing import Final
 from envctl.backends.common.build_inputs import BuildInputs
 from envctl.errors import EnvctlError
 from envctl.lock import name_syntax
-from envctl.lock.model import Manifest, Versions
+from envctl.lock.model import Manifest, Versions, beyond
 from envctl.lock.vendor.folder import FOLDER
 from envctl.lock.vendor.store import DEB, NPM, WHEEL, Store, VendoredFile, packages_text
 from envctl.plan.model import Build, InstallPackages
 
 _APT: Final = 'Dir::Etc::Preferences "/media/preferences";\n'
-PYTHON_TOOLS: Final = frozenset(("pip", "setuptools", "wheel"))
+_PYTHON_TOOLS: Final = frozenset(("pip", "setuptools", "wheel"))
 """They come with Python. Constraints on them would also apply to the environments where pip builds packages."""
 
 
@@ -57,7 +57,7 @@ def _constraints(manifest: Manifest) -> Iterator[tuple[str, str]]:
         for name, version in versions.items():
             by_name.setdefault(name, set()).add(version.partition(" ")[0])
     for name, numbers in sorted(by_name.items()):
-        if len(numbers) == 1 and name not in PYTHON_TOOLS:
+        if len(numbers) == 1 and name not in _PYTHON_TOOLS:
             yield name, numbers.pop()
 
 
@@ -66,10 +66,7 @@ def vendored_inputs(manifest: Manifest, store: Store, *, but: Versions) -> Build
 
     EnvctlError if a file is missing or has changed.
     """
-    packages = {
-        name: version for name, version in manifest.packages.items() if but.get(name) != version
-    }
-    debs = vendored_debs(store, packages)
+    debs = vendored_debs(store, beyond(manifest.packages, but))
     files: dict[str, str | Path] = {
         "apt.conf": _OFFLINE,
         "sources.list": _SOURCE,
@@ -78,16 +75,11 @@ def vendored_inputs(manifest: Manifest, store: Store, *, but: Versions) -> Build
     }
     env = {"APT_CONFIG": "/media/apt.conf", "PIP_NO_INDEX": "1", "NPM_CONFIG_OFFLINE": "true"}
     for versions in manifest.pip.values():
-        numbers = {
-            name: version.partition(" ")[0]
-            for name, version in versions.items()
-            if name not in PYTHON_TOOLS
-        }
-        for wheel in _vendored(store, WHEEL, numbers):
+        for wheel in _vendored(store, WHEEL, wheel_versions(versions)):
             files[f"wheels/{wheel.file}"] = store.path(wheel)
             env["PIP_FIND_LINKS"] = "/media/wheels"
-    for integrity, package in npm_packages(manifest).items():
-        for archive in _vendored(store, NPM, {package.rpartition("@")[0]: integrity}):
+    for integrity, (name, _) in npm_packages(manifest).items():
+        for archive in _vendored(store, NPM, {name: integrity}):
             files[f"npm/{_npm_cache_path(integrity)}"] = store.path(archive)
     return BuildInputs(files, env, offline=True)
 
@@ -114,22 +106,31 @@ def _vendored(store: Store, kind: str, versions: Versions) -> Sequence[VendoredF
     return files
 
 
+def wheel_versions(versions: Versions) -> Versions:
+    """The Python packages whose wheels are vendored: versions without hashes, by name."""
+    return {
+        name: version.partition(" ")[0]
+        for name, version in versions.items()
+        if name not in _PYTHON_TOOLS
+    }
+
+
 def extra_build_key(build: Build, below: Manifest) -> str:
     """The key of a backend's extra build in the index: the manifest it starts from, and the packages it requests."""
     names = (step.names for step in build.steps if isinstance(step, InstallPackages))
     return " ".join((below.digest, *sorted(chain.from_iterable(names))))
 
 
-def npm_packages(manifest: Manifest) -> Mapping[str, str]:
-    """NAME@VERSION of every npm package, by the hash of its file; packages without a hash are left out."""
-    packages: dict[str, str] = {}
+def npm_packages(manifest: Manifest) -> Mapping[str, tuple[str, str]]:
+    """Name and version of every npm package, by the hash of its file; packages without a hash are left out."""
+    packages: dict[str, tuple[str, str]] = {}
     for versions in manifest.npm.values():
         for path, text in versions.items():
             version, _, integrity = text.partition(" ")
             alias_of, _, number = version.removeprefix("npm:").rpartition("@")
             name = alias_of or path.rpartition("node_modules/")[2]
             if integrity.startswith("sha512-") and name_syntax.is_npm_package(name):
-                packages[integrity] = f"{name}@{number}"
+                packages[integrity] = name, number
     return packages
 
 

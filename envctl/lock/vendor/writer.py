@@ -10,12 +10,12 @@ from envctl.backends.common.build_inputs import ExtraBuild
 from envctl.errors import EnvctlError
 from envctl.lock.inspect import identity, inspect_image
 from envctl.lock.lock_builder import LockBuilder
-from envctl.lock.model import Lock, LockedBuild
+from envctl.lock.model import Lock, LockedBuild, beyond
 from envctl.lock.requests import BuildRequest
 from envctl.lock.vendor.fetch import Fetcher
 from envctl.lock.vendor.folder import FOLDER
 from envctl.lock.vendor.npm import steps_using_registry
-from envctl.lock.vendor.pins import PYTHON_TOOLS, extra_build_key, npm_packages
+from envctl.lock.vendor.pins import extra_build_key, npm_packages, wheel_versions
 from envctl.lock.vendor.store import DEB, EXTRA, IMAGE, NPM, WHEEL, Store, VendoredFile
 from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
 from envctl.plan.text import step_text
@@ -161,11 +161,7 @@ class VendorStoreWriter:
             return
         image = self._engine.have(f"{unit}, for machines", extra.build)
         packages = inspect_image(self._engine, image).manifest.packages
-        added = {
-            name: version
-            for name, version in packages.items()
-            if below.packages.get(name) != version
-        }
+        added = beyond(packages, below.packages)
         self._fetcher.fetch_debs(image, added)
         extras[key] = {**added, **self._fetcher.download_debs(image, extra.downloads)}
 
@@ -206,13 +202,12 @@ class VendorStoreWriter:
         }
         for build in self._lock.builds:
             needed |= {
-                (WHEEL, name, version.partition(" ")[0])
+                (WHEEL, name, version)
                 for versions in build.manifest.pip.values()
-                for name, version in versions.items()
-                if name not in PYTHON_TOOLS
+                for name, version in wheel_versions(versions).items()
             }
             needed |= {
-                (NPM, package.rpartition("@")[0], integrity)
-                for integrity, package in npm_packages(build.manifest).items()
+                (NPM, name, integrity)
+                for integrity, (name, _) in npm_packages(build.manifest).items()
             }
         return needed

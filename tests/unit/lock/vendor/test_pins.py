@@ -118,8 +118,8 @@ def test_packages_of_npm_are_known_by_hashes_of_the_right_kind_and_by_good_names
         "named": "npm:../evil@1.0 sha512-f",
     }
     assert npm_packages(Manifest({}, {}, {"/srv": versions})) == {
-        "sha512-x": "a@1.0",
-        "sha512-y": "c@2.0",
+        "sha512-x": ("a", "1.0"),
+        "sha512-y": ("c", "2.0"),
     }
 
 

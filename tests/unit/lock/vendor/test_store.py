@@ -161,9 +161,9 @@ def test_npms_packages_are_asked_for_by_their_own_names():
     }
 
     assert npm_packages(Manifest({}, {}, {"/srv": versions})) == {
-        "sha512-x": "a@1.0",
-        "sha512-y": "@x/a@2.0",
-        "sha512-z": "@x/a@3.0",
+        "sha512-x": ("a", "1.0"),
+        "sha512-y": ("@x/a", "2.0"),
+        "sha512-z": ("@x/a", "3.0"),
     }
 
 
