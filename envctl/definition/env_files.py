@@ -6,13 +6,12 @@ from collections.abc import Mapping
 
 from envctl.definition import dotenv
 from envctl.definition.input_files import InputFiles
-from envctl.definition.key import INVALID, Cursor, Reading
 from envctl.definition.keys.service import SERVICE
-from envctl.definition.merge import merge_maps, normalize
+from envctl.definition.merge import merge_maps
+from envctl.definition.named_files import NamedFiles
 from envctl.definition.problems import Problems
 from envctl.definition.size import Size
-from envctl.definition.tree import MapNode, NullNode, Position, ScalarNode, without
-from envctl.host.safe_read import InsideError
+from envctl.definition.tree import MapNode, NullNode, ScalarNode, without
 
 _KEY = "env_file"
 
@@ -64,10 +63,10 @@ class EnvFiles:
     def _variables(self, name: str, service: MapNode, env: MapNode | None) -> MapNode:
         """What all files of a service set; the last one wins."""
         table = MapNode(service.positions[_KEY])
-        for path, is_required, position in self._paths(name, service):
-            text = self._text(f"services.{name}.{_KEY}", path, position, is_required=is_required)
-            if text is None:
-                continue
+        named = NamedFiles(
+            _KEY, SERVICE.fields[_KEY].key, self.files, self.problems, ("services", name)
+        )
+        for path, text in named.texts(service):
 
             def known(name: str, before: MapNode = table) -> str | None:
                 for values in (env, before, self.variables):
@@ -79,37 +78,3 @@ class EnvFiles:
             parsed = dotenv.parse(text, path, known=known, problems=self.problems)
             table = merge_maps(table, parsed, problems=self.problems)
         return table
-
-    def _paths(self, name: str, service: MapNode) -> list[tuple[str, bool, Position]]:
-        """The files of a service: path, whether it has to exist, and where it is named."""
-        key = SERVICE.fields[_KEY].key
-        reading = Reading(self.problems)
-        position = service.positions[_KEY]
-        cursor = Cursor(reading, f"services.{name}", position).enter(_KEY, position, (), key)
-        node = normalize(service[_KEY], path=("services", name, _KEY), problems=self.problems)
-        files = key.kind.read(node, cursor)
-        if files is INVALID:
-            return []
-        return [
-            (file["path"], file["required"], reading.origins[(index,)][0])
-            for index, file in enumerate(files)
-        ]
-
-    def _text(self, key: str, path: str, position: Position, *, is_required: bool) -> str | None:
-        """The text of a file; None if it cannot be read, which is reported."""
-        try:
-            data = self.files.read(path)
-            if data is not None:
-                return data.decode("utf-8-sig")
-        except InsideError as error:
-            self.problems.add(position, f"{key}: {error.brief}", hint=error.hint)
-        except UnicodeDecodeError:
-            self.problems.add(position, f"{key}: {path} is not UTF-8 text", hint="save it as UTF-8")
-        else:
-            if is_required:
-                self.problems.add(
-                    position,
-                    f"{key}: {path!r} does not exist",
-                    hint=f"if it need not exist, write {{path: {path}, required: false}}",
-                )
-        return None

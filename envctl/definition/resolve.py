@@ -36,6 +36,7 @@ from envctl.definition.read_spec import read_spec
 from envctl.definition.resolved import Resolved
 from envctl.definition.size import Size
 from envctl.definition.tree import MapNode, Node, NullNode, ScalarNode, describe, quoted, without
+from envctl.definition.vars_files import with_vars_of_files
 from envctl.errors import UsageError
 from envctl.plan.secret_templates import secrets_of
 
@@ -68,12 +69,15 @@ def resolve(
         problems.stop()
         raise UsageError(f"there is no {ROOT_FILE}")
     _check_default(root, base, problems)
+    files = InputFiles(root)
+    base = with_vars_of_files(base, files, problems)
+    if overlay is not None:
+        overlay = with_vars_of_files(overlay, files, problems)
     tree = _merge_overlay(base, overlay, problems)
     interpolation = _interpolation(tree, sets, environ, problems)
     tree = without(tree, "vars")
     uses_ports = interpolation.uses_ports(tree)
     tree = interpolation.node(tree)  # type: ignore[assignment]
-    files = InputFiles(root)
     catalogues = Catalogues(root, tree.get("catalogues"), files=files, problems=problems)
     tree, orphans = _extend(tree, interpolation, files, catalogues, problems)
     if uses_ports:

@@ -19,6 +19,7 @@ from envctl.definition.keys.scalars import (
     words,
 )
 from envctl.definition.keys.service import SERVICE, ServiceData
+from envctl.definition.keys.service_values import ENV_FILE
 from envctl.definition.kinds import ListOf, MapOf, ScalarOr
 from envctl.plan.categories import COMPARED
 from envctl.plan.target import DEFAULT_BACKEND
@@ -135,6 +136,12 @@ class OverlayData(TypedDict):
 
 
 _EXTRA_KEYS: Final = {
+    "vars_file": Key(
+        ListOf(ENV_FILE, items_name="files", takes_one=True),
+        "Files of the project with variables, a later one wins; `vars` beside it wins over them. A name counts in lower case.",
+        [".env", ".env.dev"],
+        None,
+    ),
     "base": Key(
         BASE,
         "What builds start from, unless a service has its own base.",
