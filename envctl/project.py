@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +40,7 @@ class Project:
         ask: Ask = nobody,
         loader: SpecLoader | None = None,
         shared: PlannedServices | None = None,
+        profiles: Collection[str] | None = (),
     ) -> None:
         self.root = root
         self.environ = environ
@@ -48,6 +49,8 @@ class Project:
         self.free_ports = free_ports
         self.ask = ask
         self.loader = loader or SpecLoader(root, sets=self.sets, environ=environ)
+        self.profiles = profiles
+        """The profiles that were chosen; None for all."""
         self.shared = shared
         """What services were planned as, where all environments are looked at in one go.
 
@@ -58,6 +61,10 @@ class Project:
         """The same project; what is brought up takes ports of the host that are free."""
         return self._with(free_ports=True)
 
+    def with_all_profiles(self) -> Project:
+        """The same project; no service is left out because nobody chose its profiles."""
+        return self._with(profiles=None)
+
     def with_shared_services(self) -> Project:
         """The same project; services that are equal in several environments are planned once."""
         from envctl.planner.planned_services import PlannedServices
@@ -67,7 +74,16 @@ class Project:
     def _with(self, **changes: Any) -> Project:
         options: dict[str, Any] = {
             name: getattr(self, name)
-            for name in ("environ", "sets", "report", "free_ports", "ask", "loader", "shared")
+            for name in (
+                "environ",
+                "sets",
+                "report",
+                "free_ports",
+                "ask",
+                "loader",
+                "shared",
+                "profiles",
+            )
         }
         return Project(self.root, **{**options, **changes})
 

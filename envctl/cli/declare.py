@@ -132,6 +132,10 @@ Sets: TypeAlias = Annotated[
         complete=complete_variable,
     ),
 ]
+Profiles: TypeAlias = Annotated[
+    list[str] | None,
+    Option(("--profile",), "Include the services of this profile. Repeatable."),
+]
 Debug: TypeAlias = Annotated[bool, Option(("--debug",), "Show tracebacks of errors.")]
 Quiet: TypeAlias = Annotated[
     bool,

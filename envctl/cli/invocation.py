@@ -31,6 +31,8 @@ class Invocation:
         self.out = Stream(sys.stdout, no_color=options.no_color)
         self.err = Stream(sys.stderr, no_color=options.no_color)
         self._has_printed_json = False
+        self.profiles: Sequence[str] = ()
+        """The profiles chosen with --profile; set before `project` is first used."""
         self.yes = False
         """Whether --yes allows the project's access to this host; set before `project` is first used."""
 
@@ -71,6 +73,7 @@ class Invocation:
         return Project(
             self.root,
             sets=self.sets,
+            profiles=self.profiles,
             environ=os.environ,
             report=self.reporter,
             ask=approval_prompt(self.err, pause=self.reporter.pause, yes=self.yes),

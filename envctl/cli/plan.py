@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from envctl.cli.arguments import Target
-from envctl.cli.declare import AsJson, Option
+from envctl.cli.declare import AsJson, Option, Profiles
 from envctl.cli.invocation import Invocation
 from envctl.cli.notes import note_builds, note_mounts, note_variables
 from envctl.cli.output import counted
@@ -24,6 +24,7 @@ def plan(
     exit_code: Annotated[
         bool, Option(("--exit-code",), "Exit with 3 if anything would change.")
     ] = False,
+    profiles: Profiles = None,
     as_json: AsJson = False,
 ) -> int:
     """Show what `up` would change, with every cause of each change, one per line.
@@ -44,6 +45,7 @@ def plan(
     from envctl.plan.text import changes_json, plan_text, summary_text
     from envctl.verbs import plan as verb
 
+    invocation.profiles = profiles or ()
     goal = invocation.target(target)
     note_variables(invocation, goal.environment)
     if offline:

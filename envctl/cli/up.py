@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from envctl.cli.arguments import Services, TargetOrService
-from envctl.cli.declare import AsJson, Option
+from envctl.cli.declare import AsJson, Option, Profiles
 from envctl.cli.invocation import Invocation
 from envctl.cli.notes import note_builds, note_mounts, note_variables
 from envctl.errors import UsageError
@@ -77,6 +77,7 @@ def up(
             "From now on, take free ports of this host in this checkout, or those of the spec again.",
         ),
     ] = None,
+    profiles: Profiles = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -92,6 +93,8 @@ def up(
     A port without a host side gets a free one, which stays the same for the checkout. With --free-ports so does every
     port, also one that the spec fixes and that another checkout has; later runs here do the same.
 
+    A service with `profiles` is left out, and stays as it is, unless --profile or its name asks for it.
+
     With --frozen, images and boxes are built and compared with envctl.lock before anything else changes.
 
     Examples:
@@ -103,6 +106,7 @@ def up(
     if offline and not frozen:
         raise UsageError("--offline needs --frozen: only locked versions are vendored")
     invocation.yes = yes
+    invocation.profiles = profiles or ()
     goal, selected = invocation.target_and_services(target, services)
     note_variables(invocation, goal.environment)
     from envctl.verbs import up as verb

@@ -288,13 +288,15 @@ class Unit:
 class Plan:
     """An environment, fully decided: its units in dependency order.
 
-    `left_out` are services that the user did not ask for and that cannot be planned. Their existing units stay.
+    `left_out` are services that the user did not ask for and that cannot be planned, `inactive` those whose profiles
+    nobody chose. Their existing units stay.
     """
 
     scope: Scope
     backend: str
     units: tuple[Unit, ...]
     left_out: tuple[str, ...] = metadata_field(())
+    inactive: tuple[str, ...] = metadata_field(())
 
     def unit(self, name: str) -> Unit:
         """The unit with that name. KeyError if it does not exist."""

@@ -36,6 +36,7 @@ def make_plan(
     render_text: RenderText,
     template_digest: str = "",
     needed: Collection[str] | None = None,
+    inactive: Collection[str] = (),
     also: Callable[[Plan], Sequence[Problem]] = _nothing_else,
     shared: PlannedServices | None = None,
 ) -> Plan:
@@ -44,7 +45,7 @@ def make_plan(
     Reads the files that builds copy. SpecError lists which of them are missing or unsafe, and all other problems;
     `also` finds problems of the whole plan. `template_digest` is a digest of the project's own templates that images
     are made from; it is part of their builds' identity. With `needed`, other services that cannot be planned are left
-    out. `shared` remembers services that were planned for other environments.
+    out, as those in `inactive` are in any case. `shared` remembers services that were planned for other environments.
     """
     data = resolved.data
     problems: list[Problem] = []
@@ -59,6 +60,8 @@ def make_plan(
     sets = package_sets(resolved)
     with_numbers = host_users(data["services"], resolved.root)
     for name in dependency_order(depends_on):
+        if name in inactive:
+            continue
         context = ServiceContext(
             name,
             resolved,
@@ -80,7 +83,7 @@ def make_plan(
     root = resolved.root
     scope = make_scope(data["project"], data["environment"], root, home=home_of(root))
     begun = with_new_volumes(units, _owners(data["services"]))
-    plan = Plan(scope, backend, begun, tuple(left_out))
+    plan = Plan(scope, backend, begun, tuple(left_out), tuple(sorted(inactive)))
     problems += also(plan)
     if problems:
         raise SpecError(tuple(problems))

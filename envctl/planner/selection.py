@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from envctl.definition.resolved import Resolved
@@ -16,6 +16,30 @@ def needed_services(resolved: Resolved, services: Sequence[str]) -> frozenset[st
     declared = resolved.data["services"]
     names = (name for name in services if name in declared)
     return _closure(names, lambda name: declared[name]["depends_on"])
+
+
+def inactive_services(
+    resolved: Resolved, profiles: Collection[str], services: Sequence[str]
+) -> frozenset[str]:
+    """The services that are left out: they have profiles, none of which was chosen, and nobody needs them.
+
+    `services` were asked for by name. UsageError for a profile that no service has.
+    """
+    declared = resolved.data["services"]
+    known = {profile for service in declared.values() for profile in service["profiles"]}
+    for profile in profiles:
+        if profile not in known:
+            raise UsageError(
+                f"no service has the profile {profile!r}", hint=did_you_mean(profile, known)
+            )
+    if not known:
+        return frozenset()
+    chosen = [
+        name
+        for name, service in declared.items()
+        if not service["profiles"] or {*service["profiles"]} & {*profiles}
+    ]
+    return frozenset(declared) - needed_services(resolved, [*chosen, *services])
 
 
 def select(plan: Plan, services: Sequence[str]) -> Plan:

@@ -242,7 +242,7 @@ def _removals(plan: Plan, observed: Observed) -> Iterator[Change]:
     names = {unit.name for unit in plan.units}
     services = {unit.service for unit in plan.units}
     for name, state in observed.units.items():
-        if name not in names and state.service not in plan.left_out:
+        if name not in names and state.service not in (*plan.left_out, *plan.inactive):
             cause = (
                 f"{state.service} has fewer replicas now"
                 if state.service in services

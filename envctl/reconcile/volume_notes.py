@@ -51,7 +51,7 @@ class VolumeNote:
 
 def unused(plan: Plan, observed: Observed) -> tuple[str, ...]:
     """The volumes that are there and that no unit of the plan has; none if not all of the spec is in the plan."""
-    if plan.left_out:
+    if plan.left_out or plan.inactive:
         return ()
     units = {unit.name: unit for unit in plan.units}
     return tuple(sorted(name for name in observed.volumes if not _is_used(name, plan, units)))

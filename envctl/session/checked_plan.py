@@ -18,8 +18,9 @@ def checked_plan(
     *,
     template_digest: str,
     needed: frozenset[str] | None,
+    inactive: frozenset[str],
 ) -> Plan:
-    """The plan of a resolved spec, of which the services in `needed` are asked for. SpecError with all its problems."""
+    """The plan of a resolved spec, of which the services in `needed` are asked for and those `inactive` left out. SpecError with all its problems."""
     return make_plan(
         resolved,
         backend=backend.name,
@@ -28,4 +29,5 @@ def checked_plan(
         shared=project.shared,
         template_digest=template_digest,
         needed=needed,
+        inactive=inactive,
     )

@@ -41,6 +41,7 @@ def needed_by(project: Project | None) -> frozenset[str]:
     if project is None:
         return frozenset()
     needed: set[str] = set()
+    project = project.with_all_profiles()
     for name in project.environments():
         session = Session(project, Target(name))
         plan = session.plan

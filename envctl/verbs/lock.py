@@ -89,6 +89,7 @@ def _image_sessions(project: Project, environments: Sequence[str]) -> Sequence[S
     names = tuple(environments) or project.environments()
     if not names:
         raise no_environments(project.root)
+    project = project.with_all_profiles()
     return [Session(project, Target(name, DEFAULT_BACKEND)) for name in names]
 
 

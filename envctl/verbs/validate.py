@@ -28,6 +28,7 @@ def validate(
 
     `planned` is called with each plan.
     """
+    project = project.with_all_profiles()
     problems: dict[Problem, None] = {}
     names = tuple(environments) or project.environments()
     if not names:

@@ -17,6 +17,7 @@ from envctl.definition.keys.scalars import (
     COMMAND,
     EXTENDED,
     IMAGE,
+    NAME,
     OPTIONS,
     PACKAGE,
     PLATFORM,
@@ -187,6 +188,16 @@ class ServiceData(TypedDict):
             "a service with a healthcheck healthy, any other started.",
             ["db"],
             {},
+        ),
+    ]
+    profiles: Annotated[
+        list[str],
+        Key(
+            ListOf(NAME, items_name="names", unique=True),
+            "Profiles that it belongs to. It is then left out, unless one of them is chosen (`up --profile debug`), it is named, "
+            "or another service depends on it.",
+            ["debug"],
+            [],
         ),
     ]
     replicas: Annotated[int, Key(whole_number(1, 1000), "The number of replicas.", 2, 1)]
