@@ -5,7 +5,8 @@
     --sample N     of each module N faults only, always the same
     --report       tell what is known, try nothing
 
-Verdicts are kept in .artifacts/mutants: a run that was ended goes on where it was, and what has not changed is not tried again.
+Verdicts are kept in .artifacts/mutants: a run that was ended goes on where it was, and a module is not tried again before it
+or its tests change. --report tells what is known, and what is still to be tried.
 It exits with 1 if fewer are noticed than pyproject.toml asks for.
 """
 
@@ -23,9 +24,18 @@ from pathlib import Path
 from typing import Final
 
 from tests.mutation.choosing import tests_for
-from tests.mutation.covering import TREE, Coverage, coverage_map, tree_digest
+from tests.mutation.covering import TREE, Coverage, coverage_map
 from tests.mutation.operators import Mutant, mutants
-from tests.mutation.results import NO_TEST, Results, counted, equivalents, table, total
+from tests.mutation.results import (
+    NO_TEST,
+    Results,
+    counted,
+    due,
+    due_text,
+    equivalents,
+    table,
+    total,
+)
 from tests.mutation.worker import Outcome, Try, try_in_functions, try_in_modules
 
 KEPT: Final = TREE / ".artifacts" / "mutants"
@@ -45,7 +55,7 @@ def main() -> int:
     chosen = _sample(every, arguments.sample) if arguments.sample else every
     if arguments.only:
         chosen = [one for one in chosen if arguments.only in one.id]
-    results = Results(KEPT / "results.jsonl", tree_digest())
+    results = Results(KEPT / "results.jsonl")
     if not arguments.report:
         _try(chosen, results, arguments)
     return _tell(chosen, results, settings["share"])
@@ -107,14 +117,13 @@ def _sample(every: Sequence[Mutant], count: int) -> Sequence[Mutant]:
 
 
 def _try(chosen: Sequence[Mutant], results: Results, arguments: argparse.Namespace) -> None:
-    harmless = equivalents()
-    due = [one for one in chosen if one.id not in harmless and results.verdict(one) is None]
-    if not due:
+    left = due(chosen, results)
+    if not left:
         return
     coverage = coverage_map(KEPT, anew=arguments.again)
-    tries = _tries(due, coverage, results, arguments.budget)
+    tries = _tries(left, coverage, results, arguments.budget)
     print(
-        f"{len(due)} faults to try, {len(due) - len(tries)} of them run by no quick test",
+        f"{len(left)} faults to try, {len(left) - len(tries)} of them run by no quick test",
         flush=True,
     )
     began = time.monotonic()
@@ -141,10 +150,10 @@ def _try(chosen: Sequence[Mutant], results: Results, arguments: argparse.Namespa
 
 
 def _tries(
-    due: Sequence[Mutant], coverage: Coverage, results: Results, budget: float
+    left: Sequence[Mutant], coverage: Coverage, results: Results, budget: float
 ) -> Sequence[Try]:
     found = []
-    for mutant in due:
+    for mutant in left:
         task = tests_for(mutant, coverage, budget=budget)
         if task:
             found.append(task)
@@ -165,7 +174,7 @@ def _tell(chosen: Sequence[Mutant], results: Results, least: float) -> int:
             state = verdict["broken"] or verdict["by"] or "survived"
             print(f"{mutant.path}:{mutant.lines[0]}: {state}: {mutant.id.partition('::')[2]}")
     counts = counted(chosen, results)
-    print("\n".join(["", *table(counts)]))
+    print("\n".join(["", *table(counts), "", due_text(due(chosen, results))]).rstrip())
     share = total(counts.values()).share
     if share < least:
         print(f"\n{share:.1f} % are noticed; pyproject.toml asks for {least} %", file=sys.stderr)

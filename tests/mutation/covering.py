@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tests.mutation.clock import waited_for_processor
+
 TREE: Final = Path(__file__).parents[2]
 OWN: Final = Path(__file__).parent
 SELECTION: Final = ("tests/unit", "tests/architecture", "-m", "not engine and not slow")
-"""The quick tests, as `make unit` has them."""
+"""The quick tests, as `make check` has them."""
 OPTIONS: Final = (
     *("-q", "-x", "--capture=sys", "-p", "no:cacheprovider"),
     # What tests that the guard has stopped leave open is told at the end, and is no failure of one of them.
@@ -38,7 +40,7 @@ class Coverage:
 
     tests: tuple[str, ...]
     seconds: tuple[float, ...]
-    """How long each took."""
+    """How long each took, without what it waited for a processor."""
     failed: tuple[str, ...]
     """Those that fail without any fault: they prove nothing, and are left out."""
     lines: Mapping[str, Mapping[int, frozenset[int]]]
@@ -77,11 +79,6 @@ def file_digests() -> dict[str, str]:
     return {
         str(path.relative_to(TREE)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
     }
-
-
-def tree_digest() -> str:
-    """One for all files together."""
-    return hashlib.sha256(json.dumps(file_digests()).encode()).hexdigest()
 
 
 def coverage_map(folder: Path, *, anew: bool = False) -> Coverage:
@@ -178,11 +175,11 @@ class _Watch:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._coverage.switch_context(nodeid)  # type: ignore[attr-defined]
-        self.took[nodeid] = -time.monotonic()
+        self.took[nodeid] = waited_for_processor() - time.monotonic()
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         self._coverage.switch_context("")  # type: ignore[attr-defined]
-        self.took[nodeid] += time.monotonic()
+        self.took[nodeid] += time.monotonic() - waited_for_processor()
 
     def pytest_runtest_logreport(self, report: object) -> None:
         if report.failed and report.nodeid not in self.failed:  # type: ignore[attr-defined]

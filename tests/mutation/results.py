@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.mutation.covering import TREE
+from tests.mutation.choosing import distance
+from tests.mutation.covering import SELECTION, TREE
 from tests.mutation.operators import Mutant
 from tests.mutation.worker import Outcome
 
@@ -22,13 +23,15 @@ NO_TEST: Final = "no quick test runs it"
 class Results:
     """A file of lines, one a verdict; the last one counts.
 
-    A kill holds as long as the module and the test's file stay as they are, a survival as long as no file of the tree changes.
+    A kill holds as long as the module and the test's file stay as they are, a survival as long as the module, its own tests
+    and those beside them do.
     """
 
-    def __init__(self, file: Path, tree: str) -> None:
+    def __init__(self, file: Path, tree: Path = TREE) -> None:
         self._file = file
         self._tree = tree
         self._known: dict[str, dict[str, str]] = {}
+        self._digests: dict[str, str] = {}
         self.read()
 
     def read(self) -> None:
@@ -44,8 +47,8 @@ class Results:
             "id": outcome.mutant.id,
             "by": outcome.by,
             "broken": outcome.broken,
-            "module": _digest(outcome.mutant.path),
-            "proof": self._proof(outcome.by),
+            "module": self._digest(outcome.mutant.path),
+            "proof": self._proof(outcome.mutant, outcome.by),
         }
         self._known[outcome.mutant.id] = verdict
         self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -55,23 +58,41 @@ class Results:
     def verdict(self, mutant: Mutant) -> Mapping[str, str] | None:
         """What is known and still holds."""
         known = self._known.get(mutant.id)
-        if not known or known["broken"] or known["module"] != _digest(mutant.path):
+        if not known or known["broken"] or known["module"] != self._digest(mutant.path):
             return None
-        return known if known["proof"] == self._proof(known["by"]) else None
+        return known if known["proof"] == self._proof(mutant, known["by"]) else None
 
     def last(self, mutant: Mutant) -> Mapping[str, str] | None:
         """What was found last, whether or not anything has changed since."""
         return self._known.get(mutant.id)
 
-    def _proof(self, by: str) -> str:
+    def _proof(self, mutant: Mutant, by: str) -> str:
+        if by in ("", NO_TEST):
+            return self._tests_digest(mutant.path)
         path = by.partition("::")[0].removeprefix("import of ")
-        return _digest(path) if path.endswith(".py") else "" if by and by != NO_TEST else self._tree
+        return self._digest(path) if path.endswith(".py") else ""
+
+    def _digest(self, path: str) -> str:
+        if path not in self._digests:
+            file = self._tree / path
+            self._digests[path] = _short_digest(file.read_bytes()) if file.is_file() else "gone"
+        return self._digests[path]
+
+    def _tests_digest(self, path: str) -> str:
+        """Of the tests of a module, and of those beside them."""
+        key = f"tests of {path}"
+        if key not in self._digests:
+            files = (
+                file for top in SELECTION[:2] for file in (self._tree / top).rglob("test_*.py")
+            )
+            names = sorted(file.relative_to(self._tree).as_posix() for file in files)
+            near = [f"{name} {self._digest(name)}" for name in names if distance(name, path) < 2]
+            self._digests[key] = _short_digest("\n".join(near).encode())
+        return self._digests[key]
 
 
-@functools.cache
-def _digest(path: str) -> str:
-    file = TREE / path
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else "gone"
+def _short_digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def equivalents() -> Mapping[str, str]:
@@ -113,6 +134,19 @@ def counted(mutants: Iterable[Mutant], results: Results) -> Mapping[str, Count]:
         else:
             count.killed += 1
     return counts
+
+
+def due(mutants: Iterable[Mutant], results: Results) -> Sequence[Mutant]:
+    """Those of which nothing is known that still holds."""
+    harmless = equivalents()
+    return [one for one in mutants if one.id not in harmless and results.verdict(one) is None]
+
+
+def due_text(left: Sequence[Mutant]) -> str:
+    """Which modules have faults to try."""
+    counts = Counter(one.path.removeprefix("envctl/") for one in left)
+    modules = ", ".join(f"{path} ({count})" for path, count in sorted(counts.items()))
+    return f"not tried yet, as they are now: {len(left)} faults, in {modules}" if left else ""
 
 
 def total(counts: Iterable[Count]) -> Count:

@@ -11,6 +11,8 @@ import pytest
 from tests.mutation.choosing import distance
 from tests.mutation.covering import TREE, due_again, merged
 from tests.mutation.operators import mutants, mutated
+from tests.mutation.results import Results, counted, due, due_text, table
+from tests.mutation.worker import Outcome
 
 FAULTS = {
     "def f(a, b):\n    return a and b": {"a or b", "a", "b", "return None"},
@@ -153,3 +155,80 @@ KNOWN = {
 )
 def test_what_ran_something_that_changed_is_run_again(changed, again):
     assert due_again(KNOWN, changed) == again
+
+
+FILES = {
+    "envctl/plan/scope.py": "def f():\n    return 1\n",
+    "envctl/plan/target.py": "def f():\n    return 1\n",
+    "tests/unit/plan/test_scope.py": "",
+    "tests/unit/plan/test_text.py": "",
+    "tests/unit/lock/test_file.py": "",
+}
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    """A tree with two modules, of which one is tried: its faults, and what is known of them in a later run."""
+    for name, content in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    tried, untried = (
+        [*mutants(path, FILES[path])] for path in ("envctl/plan/scope.py", "envctl/plan/target.py")
+    )
+    results = Results(tmp_path / "results.jsonl", tmp_path)
+    results.add(Outcome(tried[0], "tests/unit/lock/test_file.py::test_it", 1.0))
+    results.add(Outcome(tried[1], "", 1.0))
+
+    def later() -> Results:
+        return Results(tmp_path / "results.jsonl", tmp_path)
+
+    return tmp_path, (tried, untried), later
+
+
+@pytest.mark.parametrize(
+    ("changed", "holds"),
+    [
+        (None, (True, True)),
+        ("envctl/plan/scope.py", (False, False)),
+        ("envctl/plan/target.py", (True, True)),
+        ("tests/unit/lock/test_file.py", (False, True)),
+        ("tests/unit/plan/test_scope.py", (True, False)),
+        ("tests/unit/plan/test_text.py", (True, False)),
+        ("tests/unit/plan/test_new.py", (True, False)),
+    ],
+)
+def test_a_verdict_holds_until_the_module_or_what_proves_it_changes(faulty, changed, holds):
+    tree, ((killed, survivor), _), later = faulty
+    if changed:
+        (tree / changed).write_text("# changed\n")
+
+    verdicts = later().verdict(killed), later().verdict(survivor)
+
+    assert tuple(one is not None for one in verdicts) == holds
+
+
+def test_the_report_is_made_of_what_is_known_and_tells_what_is_still_to_be_tried(faulty):
+    _, (tried, untried), later = faulty
+
+    *_, total = table(counted([*tried, *untried], later()))
+
+    assert total == "| **all** | 1 | 1 | 0 | 2 | 50.0 % |"
+    assert due([*tried, *untried], later()) == untried
+    assert due_text(untried) == "not tried yet, as they are now: 2 faults, in plan/target.py (2)"
+    assert due_text([]) == ""
+
+
+def test_what_a_process_waits_for_a_processor_is_known():
+    code = (
+        "import os, time\n"
+        "from tests.mutation.clock import waited_for_processor\n"
+        "os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
+        "child = os.fork()\n"
+        "while time.process_time() < 0.15: pass\n"
+        "if child: os.waitpid(child, 0)\n"
+        "print(waited_for_processor() > 0.02)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=TREE, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == ["True", "True"]
