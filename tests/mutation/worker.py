@@ -251,9 +251,17 @@ def functions_of(paths: Iterable[str]) -> Mapping[_Code, Sequence[FunctionType]]
         importlib.import_module(_module(path))
     found = defaultdict(list)
     prefix = f"{TREE / 'envctl'}/"
-    for one in gc.get_objects():
+    for one in _objects():
         if isinstance(one, FunctionType) and one.__code__.co_filename.startswith(prefix):
             found[_known_as(one.__code__)].append(one)
+    return found
+
+
+def _objects() -> Sequence[object]:
+    """All there are: what is frozen, such as all that collecting the tests has imported, the collector does not list."""
+    gc.unfreeze()
+    found = gc.get_objects()
+    gc.freeze()
     return found
 
 
@@ -295,7 +303,7 @@ def _run_changed(
 
 def _forget() -> None:
     """What functions remember of calls while tests were imported."""
-    for one in gc.get_objects():
+    for one in _objects():
         if isinstance(one, functools._lru_cache_wrapper) and str(one.__module__).startswith(
             "envctl"
         ):

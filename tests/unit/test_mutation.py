@@ -62,9 +62,12 @@ def test_a_fault_keeps_its_name_when_lines_are_put_before_it():
     assert before == after
 
 
-def test_a_module_that_is_imported_only_when_needed_is_changed_too():
+@pytest.mark.parametrize(
+    "before", ["", "import gc, envctl.definition.merge\ngc.freeze()\n"], ids=["needed", "frozen"]
+)
+def test_a_module_that_is_imported_only_when_needed_is_changed_too_and_one_that_is_frozen(before):
     code = (
-        "from tests.mutation.worker import functions_of\n"
+        f"{before}from tests.mutation.worker import functions_of\n"
         "print({name for _, name, _ in functions_of(['envctl/definition/merge.py'])})"
     )
     argv = [sys.executable, "-c", code]
