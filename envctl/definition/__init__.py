@@ -2,9 +2,9 @@
 
 Where to look, in the order in which a spec passes through:
 
-- which files: names, overlays, loader, cache
+- which files: names, overlays, include, loader, cache
 - from text to tree: yaml_reader, tree, syntax_errors, size
-- merging, variables, inheritance: resolve, merge, interpolate, extends, memo
+- merging, variables, inheritance: resolve, merge, vars_files, interpolate, extends, env_files, memo
 - which keys there are: keys/ (one declaration per key)
 - reading by these declarations: read_spec, form, kinds, key; value_readers, path_readers, service_readers
 - mistakes: problems, checks/ (several values at once), hints (keys and values of other tools)

@@ -14,7 +14,7 @@ from envctl.host.safe_read import open_below, open_root
 
 _CHANGES: Final = re.compile(rb"services|base|vars|[\\&*<]")
 """What may change services in an overlay: these keys, escapes in a key, anchors. Without them YAML is not parsed."""
-_EVERYWHERE: Final = frozenset({"base", "project", "vars"})
+_EVERYWHERE: Final = frozenset({"base", "project", "vars", "vars_file"})
 """Keys that may change any part of any service."""
 _OF_SERVICES: Final = frozenset({"base", "dockerfile", "extends", "image", "mounts"})
 """Keys of a service that say what it mounts, or by which it may come to what another has."""

@@ -12,6 +12,7 @@ from envctl.definition.checks.port_variables import check_port_variables
 from envctl.definition.entries import Catalogues
 from envctl.definition.env_files import EnvFiles
 from envctl.definition.extends import extend_services
+from envctl.definition.include import ONLY_IN_ROOT, with_included
 from envctl.definition.input_files import InputFiles
 from envctl.definition.interpolate import VAR_NAME, Interpolation
 from envctl.definition.keys.build_source import StepData
@@ -70,7 +71,7 @@ def resolve(
         raise UsageError(f"there is no {ROOT_FILE}")
     _check_default(root, base, problems)
     files = InputFiles(root)
-    base = with_vars_of_files(base, files, problems)
+    base = with_included(base, files, problems)
     if overlay is not None:
         overlay = with_vars_of_files(overlay, files, problems)
     tree = _merge_overlay(base, overlay, problems)
@@ -199,7 +200,7 @@ def _merge_overlay(base: MapNode, overlay: MapNode | None, problems: Problems) -
     result = _without_anchors(base)
     if overlay is None:
         return result
-    for key in ("project", "environments", "default", "catalogues"):
+    for key in ONLY_IN_ROOT:
         if key in overlay and key not in result:
             problems.add(overlay.positions[key], f"{key} is only allowed in {ROOT_FILE}")
             overlay = without(overlay, key)

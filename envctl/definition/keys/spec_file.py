@@ -176,6 +176,13 @@ SPEC: Final = Form(
             {},
             fixed="environments cannot be nested",
         ),
+        "include": Key(
+            ListOf(PROJECT_PATH, items_name="paths", takes_one=True),
+            "Other spec files of the project. Each is merged into the one before it, and `envctl.yaml` into the last.",
+            ["specs/db.yaml"],
+            None,
+            fixed="all environments include the same files",
+        ),
         "catalogues": Key(
             ListOf(PROJECT_PATH, items_name="paths"),
             "Folders of the project with entries of its own, NAME.yaml. They come before those of envctl.",

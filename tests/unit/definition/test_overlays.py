@@ -48,6 +48,7 @@ def test_an_overlay_that_says_nothing_of_mounts_is_like_the_others(project, text
         "services: {db: {base: debian:trixie}}\n",
         "base: debian:trixie\n",
         "vars: {v: b}\n",
+        "vars_file: .env\n",
         '"\\x73ervices": {web: {"\\x6dounts": {}}}\n',
         "x-one: &one {mounts: {}}\nservices: {web: *one}\n",
         "x-one: &one {mounts: {}}\nservices: {web: {<<: *one}}\n",
