@@ -29,7 +29,7 @@ from envctl.progress import Progress, Report, Stage
 
 PROGRAM = "mmdebstrap"
 CONFIGURATION = ('CMD ["bash"]',)
-"""Dockerfile instructions for the image, as the official ones have them."""
+"""Dockerfile instructions for the image, as in the official ones."""
 
 _GRACE = 15.0
 """Seconds mmdebstrap gets to remove its own temporary folder before it is killed."""
@@ -38,7 +38,7 @@ _SHOWN = 15
 
 
 class BootstrapLog:
-    """Reads what mmdebstrap says: progress to the report, facts kept, last lines for an error."""
+    """Reads mmdebstrap's output: reports progress, stores facts, and keeps the last lines for an error."""
 
     def __init__(self, work: str, report: Report) -> None:
         self.packages: dict[str, str] = {}
@@ -49,7 +49,7 @@ class BootstrapLog:
         self._report = report
 
     def read(self, stream: IO[bytes]) -> None:
-        """Read to the end of the stream and close it; run in a thread of its own."""
+        """Read to the end of the stream and close it; runs in a separate thread."""
         with stream:
             for raw in stream:
                 self._take(raw.decode("utf-8", "replace").rstrip())
@@ -71,9 +71,9 @@ class BootstrapLog:
 
 
 class CheckedStream(io.RawIOBase):
-    """A process's output that ends only if the process succeeded: else reading the end raises.
+    """The output of a process; reading its end raises unless the process succeeded.
 
-    What is cut off in the middle must not become an image.
+    Truncated output must not become an image.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], failure: Any) -> None:
@@ -99,7 +99,7 @@ class CheckedStream(io.RawIOBase):
 def bootstrap(base: Base, rootfs: RootfsSpec, store: Loader, report: Report) -> str:
     """Make the base's image; its id. EnvctlError, with mmdebstrap's last lines, if that fails.
 
-    However this ends, mmdebstrap ends with it and removes what it made.
+    In any case, mmdebstrap ends and removes its temporary files.
     """
     program = _program(rootfs)
     _require_runnable(rootfs, base)
@@ -120,7 +120,7 @@ def bootstrap(base: Base, rootfs: RootfsSpec, store: Loader, report: Report) -> 
         reader = threading.Thread(target=log.read, args=(process.stderr,), daemon=True)
         reader.start()
         stream = io.BufferedReader(CheckedStream(process, failure), 1 << 20)
-        # The first byte comes when the root filesystem is finished; by then all facts are told.
+        # The first byte arrives when the root filesystem is finished and all facts are known.
         stream.peek(1)
         log.complete.wait(_GRACE)
         report(Progress(work, Stage.WORKING, "loading the image"))
@@ -134,7 +134,7 @@ def bootstrap(base: Base, rootfs: RootfsSpec, store: Loader, report: Report) -> 
 
 
 def labels(rootfs: RootfsSpec, log: BootstrapLog) -> dict[str, str]:
-    """What an image says about itself: base, suite, how and when made, from which mirror, manifest."""
+    """The labels of an image: base, suite, how and when it was made, mirror, manifest."""
     return {
         LABEL: rootfs.entry.name,
         f"{LABEL}.how": PROGRAM,
@@ -177,7 +177,7 @@ def _program(rootfs: RootfsSpec) -> str:
 
 
 def _require_runnable(rootfs: RootfsSpec, base: Base) -> None:
-    """EnvctlError unless mmdebstrap can make the base for its platform here: programs of it are run for that."""
+    """EnvctlError unless mmdebstrap can make the base for its platform here, which needs to run the platform's programs."""
     platform = rootfs.platform
     if not platform:
         return
@@ -208,7 +208,7 @@ def _hint(lines: deque[str]) -> str:
 
 @contextmanager
 def _running(argv: tuple[str, ...], environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """The process, which is told to stop if this block is left, and if this process dies."""
+    """The process; it is stopped at the end of the `with` block, or if this process dies."""
     setpriv = shutil.which("setpriv")
     guard = (setpriv, "--pdeathsig", "TERM", "--") if setpriv else ()
     process = subprocess.Popen(
@@ -230,7 +230,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         # The whole group, as Ctrl-C on a terminal: its main process just waits for its workers.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-        # Its tar blocks as long as nobody reads.
+        # Its tar blocks until its output is read.
         if process.stdout is not None:
             process.stdout.close()
         deadline = time.monotonic() + _GRACE

@@ -21,9 +21,9 @@ _CHUNK = 1 << 20
 
 
 def bootstrap_build(build: Build, folder: Path, report: Report) -> None:
-    """Make the build, of packages, texts and commands alone, in an empty folder. Takes root.
+    """Do a build that has only packages, texts and commands, in an empty folder. Needs root.
 
-    EnvctlError if its base is none of the catalogue, or with mmdebstrap's last lines if it fails.
+    EnvctlError if its base is not in the catalogue, or with mmdebstrap's last lines if it fails.
     """
     rootfs = rootfs_spec(build.base)
     if rootfs is None:
@@ -34,7 +34,7 @@ def bootstrap_build(build: Build, folder: Path, report: Report) -> None:
         )
     with tempfile.TemporaryDirectory(prefix="envctl-hooks-") as temporary:
         hooks = Path(temporary)
-        # mmdebstrap's helpers may be another user.
+        # mmdebstrap's helpers may run as another user.
         hooks.chmod(0o755)
         files = []
         for number, text in enumerate(text for step in build.steps for text in _hooks(step)):
@@ -47,10 +47,10 @@ def bootstrap_build(build: Build, folder: Path, report: Report) -> None:
 
 
 def _hooks(step: Step) -> Iterator[str]:
-    """What a step comes to once the base is whole: a script that is given the root's folder.
+    """The script for a step, which runs when the base is complete; it gets the root's folder.
 
-    Packages are installed when it is their turn: steps before them see the base alone. The host's apt does it, as it
-    made the base; what of theirs would start must not.
+    Packages are installed in the order of the steps: earlier steps see only the base. The host's apt installs them, as it
+    made the base; their services must not start.
     """
     match step:
         case InstallPackages(names=names):
@@ -75,7 +75,7 @@ def _hooks(step: Step) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """Takes in a root filesystem, as an image store does."""
+    """Receives a root filesystem, as an image store does."""
 
     path: Path
 
@@ -96,7 +96,7 @@ class _Folder:
             subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=log) as process,
         ):
             assert process.stdin is not None
-            # If it ends early its exit code and its words say why.
+            # If it ends early, its exit code and output show why.
             with suppress(BrokenPipeError), process.stdin:
                 while chunk := tar.read(_CHUNK):
                     process.stdin.write(chunk)

@@ -15,7 +15,7 @@ class CatalogueEntry:
     """A base: which suite of which distribution, and what to verify its mirror with.
 
     `keyring` is where the distribution's archive keys are on a Debian or Ubuntu host, and
-    `keyring_package` what puts them there. `architectures` are those that its mirrors have. A `slim` base leaves out documentation and translations.
+    `keyring_package` what puts them there. `architectures` are those of its mirrors. A `slim` base leaves out documentation and translations.
     """
 
     name: str
@@ -73,7 +73,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
 
 
 def resolve_name(name: str) -> CatalogueEntry:
-    """The entry of that name; EnvctlError with the nearest name if there is none."""
+    """The entry with that name; EnvctlError with the most similar name if it does not exist."""
     entry = CATALOGUE.get(name)
     if entry is None:
         raise EnvctlError(
@@ -85,5 +85,5 @@ def resolve_name(name: str) -> CatalogueEntry:
 
 
 def image_for(name: str, snapshot: str) -> str:
-    """The image name of a base: the official one, or one of its own for each dated mirror."""
+    """The image name of a base: the official one, or another for each dated mirror."""
     return base_image(name, snapshot)

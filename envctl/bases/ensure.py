@@ -1,4 +1,4 @@
-"""Makes a base available: local image, else registry, else bootstrapped; and reports which."""
+"""Makes a base available: a local image, otherwise from its registry, otherwise bootstrapped. Reports which."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from envctl.progress import Progress, Report, Stage
 def ensure(base: Base, store: ImageStore, report: Report, *, force: bool = False) -> AvailableBase:
     """The base's image, pulled or bootstrapped if necessary. EnvctlError if that fails.
 
-    Two at once do the work once: the second waits for the first. With `force` a base of the
-    catalogue is bootstrapped afresh, whatever is there.
+    Of two runs at the same time, the second waits for the first. With `force`, a base of the
+    catalogue is bootstrapped again even if it exists.
     """
     available = None if force else _local(base, store)
     if available is None:
@@ -37,7 +37,7 @@ def ensure(base: Base, store: ImageStore, report: Report, *, force: bool = False
 
 
 def renew(base: Base, store: ImageStore, report: Report) -> AvailableBase:
-    """The base's newest image: from where the one at hand came, its registry or the mirror."""
+    """The base's newest image, from the source of the existing one: its registry or the mirror."""
     info = store.info(base.image)
     if base.snapshot or info is None:
         return ensure(base, store, report)
@@ -50,12 +50,12 @@ def renew(base: Base, store: ImageStore, report: Report) -> AvailableBase:
         report(Progress(f"base {base.image}", Stage.NOTE, note))
         from envctl.bases.bootstrap import rootfs_spec
 
-        # One that was brought here by hand has no newer one.
+        # An image that was loaded by hand has no newer version.
         return ensure(base, store, report, force=rootfs_spec(base) is not None)
 
 
 def is_made(image: str, info: Mapping[str, Any]) -> bool:
-    """Whether an image is a base that was made here; what somebody made on one has its labels, too."""
+    """Whether an image is a base that was made here. Images built on one have its labels, too."""
     labels = info.get("labels", {})
     name = base_image(labels.get(LABEL, ""), labels.get(f"{LABEL}.snapshot", ""))
     return image_name(name, labels.get(f"{LABEL}.platform", "")) == image
@@ -117,7 +117,7 @@ def _bootstrapped(
     report: Report,
     registry_error: EnvctlError | None,
 ) -> str:
-    """Bootstrap a base; its id. An error tells of a registry that refused it first: that is what is to be mended."""
+    """Bootstrap a base; its id. An error also shows why its registry refused it: that is the first thing to fix."""
     from envctl.bases.bootstrap import bootstrap
 
     try:
@@ -154,7 +154,7 @@ def _pulled(base: Base, store: ImageStore, report: Report) -> AvailableBase:
 
 
 def _reason(error: EnvctlError) -> str:
-    """An error in one line: the last line of the evidence says most."""
+    """An error in one line, with the last line of its details."""
     lines = [line.strip() for line in error.details.splitlines() if line.strip()]
     return lines[-1] if lines else error.brief
 

@@ -1,4 +1,4 @@
-"""What is known of base images by their names: which distribution they are of, and whether that has apt."""
+"""What the names of base images show: their distribution, and whether it has apt."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _WITHOUT_APT: Final = frozenset(
         "wolfi",
     ]
 )
-"""Distributions with a package manager of another kind, or none."""
+"""Distributions without apt."""
 _MINIMAL: Final = frozenset({"alpine", "busybox", "scratch", "wolfi"})
 """Those of them without the programs of the shadow package: useradd, groupadd."""
 _ALPINE_TAG: Final = re.compile(r"(?:^|[.-])alpine(?:\d[\d.]*)?$")
@@ -52,7 +52,7 @@ _DISTROLESS: Final = re.compile(r"(?:^|/)(?:distroless|chainguard)(?:/|$)")
 
 
 def known_distribution(name: str) -> str:
-    """The distribution of the catalogue that a base's name is of, or is a misspelling of; "" if it is another's."""
+    """The catalogue's distribution in a base's name, even misspelt; "" for any other."""
     distribution = name.partition(":")[0]
     if distribution in DISTRIBUTIONS:
         return distribution
@@ -60,7 +60,7 @@ def known_distribution(name: str) -> str:
 
 
 def without_apt(image: str) -> str:
-    """What an image is of that has no apt, as far as its name tells: "alpine"; "" if it may have it."""
+    """The distribution without apt that an image's name shows, such as "alpine"; "" if it may have apt."""
     path, _, tag = image.partition("@")[0].rpartition(":")
     if not path or "/" in tag:
         path, tag = image.partition("@")[0], ""
@@ -68,11 +68,11 @@ def without_apt(image: str) -> str:
         return "distroless"
     if _ALPINE_TAG.search(tag):
         return "alpine"
-    # Of somebody's own image `NAME/alpine` the name says as much; `registry.example/team/app` says nothing.
+    # `NAME/alpine` shows its distribution, too; `registry.example/team/app` does not.
     return next((part for part in reversed(path.split("/")) if part in _WITHOUT_APT), "")
 
 
 def without_useradd(image: str) -> str:
-    """What an image is of that cannot make users, as far as its name tells; "" if it may."""
+    """The distribution without useradd that an image's name shows; "" if it may have it."""
     family = without_apt(image)
     return family if family in _MINIMAL or family == "distroless" else ""

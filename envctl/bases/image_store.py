@@ -1,4 +1,4 @@
-"""Where base images are kept: what a backend offers, and what came of asking for a base."""
+"""Where base images are stored: what a backend offers, and the result of making a base available."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LABEL = "dev.envctl.base"
 
 
 class Loader(Protocol):
-    """What takes in a root filesystem."""
+    """Receives a root filesystem."""
 
     def load(
         self,
@@ -35,27 +35,27 @@ class ImageStore(Loader, Protocol):
     """The images of one engine."""
 
     def find(self, name: str) -> str | None:
-        """The id of the image of that name, None if there is none."""
+        """The id of the image with that name; None if it does not exist."""
 
     def at_hand(self, name: str) -> str | None:
-        """The id of the image, None if there is none; one for a platform may be there under its usual name, and gets its own."""
+        """The id of the image; None if it does not exist. An image for a platform that has the usual name gets the platform's."""
 
     def content(self, name: str) -> str:
-        """A digest of an image's layers and configuration, "" if it is not there."""
+        """A digest of an image's layers and configuration; "" if the image does not exist."""
 
     def pull(self, name: str) -> None:
-        """Fetch the image from its registry; EnvctlError if that cannot be done."""
+        """Fetch the image from its registry. EnvctlError if that fails."""
 
     def info(self, name: str) -> Mapping[str, Any] | None:
-        """`id`, `size` (bytes), `created` (RFC 3339) and `labels` of an image; None if not there."""
+        """`id`, `size` (bytes), `created` (RFC 3339) and `labels` of an image; None if it does not exist."""
 
     def read_file(self, image: str, path: str) -> bytes:
-        """The content of a file in an image; EnvctlError if there is no such file."""
+        """The content of a file in an image. EnvctlError if the file does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class AvailableBase:
-    """A base that is at hand: its image, which way it came, the image's id."""
+    """A base that exists: its image, how it was made available, and the image's id."""
 
     name: str
     how: Literal["local", "registry", "bootstrapped"]

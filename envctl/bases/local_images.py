@@ -1,4 +1,4 @@
-"""What `envctl base list | build | inspect` show and do."""
+"""The commands `envctl base list`, `build` and `inspect`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STATUS = "/var/lib/dpkg/status"
 
 @dataclass(frozen=True, slots=True)
 class BaseRow:
-    """A base of the catalogue and its local image; the image's part is empty where there is none.
+    """A base of the catalogue and its local image; without one, the image's fields are empty.
 
     `size` is in bytes, `created` RFC 3339, `how` "bootstrapped" or "pulled or loaded".
     """
@@ -34,7 +34,7 @@ class BaseRow:
 
 
 def listing(store: ImageStore) -> tuple[BaseRow, ...]:
-    """All bases of the catalogue, in its order."""
+    """All bases of the catalogue, in order."""
     return tuple(_row(name, store.info(name)) for name in CATALOGUE)
 
 
@@ -60,7 +60,7 @@ def _how(info: Mapping[str, Any]) -> str:
 def build(
     name: str, store: ImageStore, report: Report, *, snapshot: str = "", force: bool = False
 ) -> AvailableBase:
-    """Have the base at hand; with `force`, bootstrap it anew. EnvctlError for an unknown name."""
+    """Make the base available; with `force`, bootstrap it again. EnvctlError for an unknown name."""
     from envctl.bases.catalogue import image_for
 
     entry = resolve_name(name)
@@ -70,7 +70,7 @@ def build(
 
 
 def inspect(name: str, store: ImageStore) -> dict[str, Any]:
-    """All there is to know of a base's local image, as data; EnvctlError if there is none.
+    """The details of a base's local image, as data. EnvctlError if it does not exist.
 
     Keys: `name, id, size, created, how, labels, manifest, packages`; `packages` maps names to
     versions and is read from the image itself, `manifest` is their digest.

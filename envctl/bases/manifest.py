@@ -1,4 +1,4 @@
-"""Which packages, in which versions, a Debian-like root filesystem consists of."""
+"""The packages of a Debian-like root filesystem, with their versions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 
 def parse_status(text: str) -> dict[str, str]:
-    """Installed packages and their versions out of dpkg's status file; others are left out."""
+    """The installed packages in dpkg's status file, with their versions."""
     packages: dict[str, str] = {}
     for stanza in text.split("\n\n"):
         fields = dict(_fields(stanza.splitlines()))
@@ -24,6 +24,6 @@ def _fields(lines: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 
 def digest(packages: Mapping[str, str]) -> str:
-    """One hash for a set of packages with their versions, in whatever order they come."""
+    """One hash for a set of packages with their versions, in any order."""
     lines = "".join(f"{name} {version}\n" for name, version in sorted(packages.items()))
     return "sha256:" + hashlib.sha256(lines.encode()).hexdigest()

@@ -31,10 +31,10 @@ class Source:
 def sources_for(
     entry: CatalogueEntry, *, snapshot: str = "", root: Path = Path("/"), platform: str = ""
 ) -> tuple[Source, ...]:
-    """The sources for a base; empty where mmdebstrap's default is to be taken.
+    """The sources for a base; empty to use mmdebstrap's default.
 
     A dated mirror has the security updates beside it, in a folder whose name ends in "-security".
-    Ubuntu has a mirror of its own for all processors but those of PCs: for another `platform` this host's may not do.
+    Ubuntu has another mirror for all processors but those of PCs: for another `platform`, this host's may not have them.
     """
     if snapshot:
         return _dated(entry, snapshot.rstrip("/"))
@@ -96,7 +96,7 @@ def _uri_of(sources: tuple[Source, ...], suite: str) -> str:
 def _host_sources(root: Path) -> Iterator[Source]:
     """The binary sources of this host's apt that are fetched over HTTP, in either format.
 
-    One with a password in its address is left out: the address ends up in the image.
+    A source with a password in its address is left out, because the image contains the address.
     """
     folder = root / "etc/apt"
     for path in (folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))):

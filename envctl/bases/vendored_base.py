@@ -18,15 +18,15 @@ from envctl.plan.model import Base
 from envctl.progress import Report
 
 SOURCES = "/etc/apt/sources.list"
-"""Where a bootstrapped base says where its packages come from."""
+"""The file in a bootstrapped base that lists its package sources."""
 
 _PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+.](:[a-z0-9-]*[a-z0-9])?")
-"""What apt takes for a package to install, and for nothing else: "a-" would remove one."""
+"""The names that apt takes for packages to install. "a-" would remove one."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder of packages with apt's index of them, as a source; its files are what their hashes say."""
+    """A folder of packages with an index for apt, as a source. The hashes of its files have been verified."""
 
     path: Path
 
@@ -43,11 +43,11 @@ def bootstrap_kept(
     store: Loader,
     report: Report,
 ) -> str:
-    """Make a base of the catalogue of the packages in a folder, with these lines as its sources; its image's id.
+    """Make a base of the catalogue from the packages in a folder, with these lines as its sources; its image's id.
 
-    All are asked for by name: which ones a base has by priority is told by a mirror's index, not by the packages.
+    All packages are requested by name: only a mirror's index knows which a base has by priority.
 
-    EnvctlError if the catalogue does not have it, if something is no package's name (apt would take it for an
+    EnvctlError if the catalogue does not have it, if a package's name is not valid (apt would take it for an
     option or a path), or with mmdebstrap's last lines if it fails.
     """
     strange = [name for name in packages if not _PACKAGE.fullmatch(name)]
@@ -73,7 +73,7 @@ def bootstrap_kept(
 
 
 def _release(suite: str, packages: Path) -> str:
-    """What tells that these are packages of a suite: mmdebstrap looks for the essential ones of its own alone."""
+    """The Release file that names the suite: mmdebstrap looks for essential packages only in its own suite."""
     data = packages.read_bytes()
     listed = f" {hashlib.sha256(data).hexdigest()} {len(data)} Packages"
     return f"Suite: {suite}\nCodename: {suite}\nSHA256:\n{listed}\n"

@@ -16,16 +16,16 @@ from envctl.plan.text import shown
 _SPEC: Final = "envctl.yaml"
 _SHOWN: Final = 3
 _MOST_LOOKED_AT: Final = 2000
-"""Things of a mounted folder. A unit that is given more of them is not kept waiting."""
+"""The number of paths in a mounted folder that are checked. Checking more would delay the unit."""
 _SKIPPED: Final = frozenset({".git", ".venv", "node_modules", "vendor", "__pycache__"})
-"""Folders of what others wrote."""
+"""Folders with the code of others."""
 _LINE: Final = 4096
 _READ_WELL: Final = (".gitignore", ".dockerignore", ".envctlignore")
 """Files whose readers know the line ends of Windows."""
 
 
 def of_modes(root: Path, modes: Collection[int]) -> Iterator[str]:
-    """Of files that are all programs, as are all on a disk that keeps no permissions: the spec, too, which nobody runs."""
+    """The note if every file is executable, as on a disk without permissions: even the spec, which is not a program."""
     if not modes or not all(mode & 0o111 for mode in modes) or not _is_program(root / _SPEC):
         return
     yield (
@@ -44,7 +44,7 @@ def _is_program(path: Path) -> bool:
 
 
 def of_line_ends(ends: Mapping[str, int]) -> Iterator[str]:
-    """Of files that are read line by line inside, by how their first line ends."""
+    """The note about files whose lines end as on Windows."""
     scripts = sorted(path for path, end in ends.items() if end == WINDOWS_SCRIPT)
     if scripts:
         yield (
@@ -60,7 +60,7 @@ def of_line_ends(ends: Mapping[str, int]) -> Iterator[str]:
 
 
 def of_mount(source: Path, root: Path) -> Iterator[str]:
-    """The same of a mounted file or folder of the project."""
+    """The same for a mounted file or folder of the project."""
     home = followed(root)
     if source.is_relative_to(home):
         line_ends_by_path = {
@@ -107,7 +107,7 @@ def _ends_of(path: Path) -> int:
 
 
 def _is_read(path: str) -> bool:
-    """Whether it is a file of variables or of patterns, by its name."""
+    """Whether a name is that of a file of variables or patterns."""
     name = PurePosixPath(path).name
     return name not in _READ_WELL and (name.startswith(".env") or name.endswith((".env", "ignore")))
 

@@ -13,7 +13,7 @@ from envctl.host.safe_read import InsideError, read_inside
 _LARGEST: Final = 64 * 1024 * 1024
 _HEAD: Final = struct.Struct(">4sII")
 _FLAGS: Final = 60
-"""Where the flags of an entry are; before them are times, mode and hash."""
+"""The offset of an entry's flags, after times, mode and hash."""
 _MODE: Final = 24
 _EXTENDED: Final = 0x4000
 _LARGEST_CONFIG: Final = 1024 * 1024
@@ -23,7 +23,7 @@ _NO_MODES: Final = re.compile(
 
 
 def knows_no_modes(root: Path) -> bool:
-    """Whether git found that the disk keeps no permissions, when it made its folder there."""
+    """Whether git found, when it created its folder, that the disk stores no permissions."""
     try:
         return bool(_NO_MODES.search(read_inside(root, ".git/config", largest=_LARGEST_CONFIG)))
     except (OSError, InsideError):
@@ -31,9 +31,9 @@ def knows_no_modes(root: Path) -> bool:
 
 
 def tracked(root: Path) -> Mapping[str, int]:
-    """The paths that git tracks, from the project's folder on, and their permission bits; none where that cannot be told.
+    """The paths that git tracks, relative to the project's folder, with their permission bits; none if that is unknown.
 
-    It cannot for a part of a repository, a linked work tree, and an index of another form than version 2 or 3.
+    It is unknown for a part of a repository, a linked work tree, and an index of another version than 2 or 3.
     """
     try:
         data = read_inside(root, ".git/index", largest=_LARGEST)
@@ -53,5 +53,5 @@ def _paths(data: bytes) -> Iterator[tuple[str, int]]:
         end = data.index(b"\0", begin)
         (mode,) = struct.unpack_from(">I", data, place + _MODE)
         yield data[begin:end].decode("utf-8", "surrogateescape"), mode & 0o777
-        # Filled up with one to eight zeros.
+        # Padded with one to eight zeros.
         place += (end - place + 8) // 8 * 8

@@ -1,4 +1,4 @@
-"""Patterns with the meaning that git gives those of `.gitignore`: `exclude` of a copy, and what git ignores."""
+"""Patterns with the meaning of `.gitignore`: for `exclude` of a copy, and for the files that git ignores."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class _Pattern:
     negated: bool
     folders_only: bool
     anchored: bool
-    """Whether it is compared with the path from its folder on, and not with a name alone."""
+    """Whether it matches the path relative to its folder, not only a name."""
     tokens: tuple[Token, ...]
 
 
 class GitIgnore:
-    """Patterns in their order: the last one that matches decides. What never matches is left out of `patterns`."""
+    """Patterns in order: the last one that matches decides. `patterns` has no lines that never match."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.patterns = tuple(pattern for line in lines if (pattern := _pattern(line)))
@@ -44,10 +44,10 @@ class GitIgnore:
         self._names = Globs(self.patterns[n].tokens for n in self._by_name)
         self._paths = Globs(self.patterns[n].tokens for n in self._by_path)
         self.top = self._paths.start
-        """What is known in the folder that the patterns are for."""
+        """The state in the folder that the patterns are for."""
 
     def matching(self, state: State, name: str, *, is_folder: bool) -> list[int]:
-        """The numbers of the patterns that match a thing in a folder of which `state` is known, in order."""
+        """The numbers, in order, of the patterns that match a name in the folder of `state`."""
         by_name = self._names.ending(name, self._names.start)
         by_path = self._paths.ending(name, state)
         if not by_name and not by_path:
@@ -62,12 +62,12 @@ class GitIgnore:
         ]
 
     def ignored(self, state: State, name: str, *, is_folder: bool) -> bool | None:
-        """Whether such a thing is ignored; None if no pattern matches."""
+        """Whether the name is ignored; None if no pattern matches."""
         matches = self.matching(state, name, is_folder=is_folder)
         return not self.patterns[matches[-1]].negated if matches else None
 
     def below(self, state: State, name: str) -> State:
-        """What is known in a folder."""
+        """The state in a subfolder."""
         return self._paths.after(f"{name}/", state)
 
 
@@ -90,7 +90,7 @@ def _pattern(line: str) -> _Pattern | None:
 
 
 def _trimmed(line: str) -> str:
-    """A line without the spaces at its end, but those that are escaped."""
+    """A line without trailing spaces, except escaped ones."""
     end = len(line)
     while end and line[end - 1] == " ":
         escapes = len(line[: end - 1]) - len(line[: end - 1].rstrip("\\"))
@@ -112,7 +112,7 @@ def _tokens(word: str, *, anchored: bool) -> Iterator[Token]:
                 yield Wild.FOLDERS
                 place = after + 1
             elif anchored and stars >= 2 and begins and after == len(word):
-                # All that is in a folder, but not the folder itself.
+                # Everything in a folder, but not the folder itself.
                 yield OneOf((), negated=True, slash=True)
                 yield Wild.ALL
                 place = after
@@ -152,7 +152,7 @@ def _one_of(word: str, place: int) -> tuple[OneOf, int]:
         high = low
         if word[place : place + 1] == "-" and word[place + 1 : place + 2] not in {"", "]"}:
             high, place = _in_list(word, place + 1)
-        # Of a range that ends before it begins git takes the beginning.
+        # If a range ends before it begins, git uses its beginning.
         ranges.append((low, max(low, high)))
     return OneOf(tuple(ranges), negated), place + 1
 

@@ -1,6 +1,6 @@
 """Patterns of paths, matched in time linear in the length of the path, whatever the pattern.
 
-Patterns come with a clone, and regular expressions with many `*` can take for ever: they backtrack.
+Patterns come with a clone, and regular expressions with many `*` may never end, because they backtrack.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Final, TypeAlias
 from envctl.lazy_dataclass import dataclass
 
 _MOST_STATES: Final = 4096
-"""How many sets of places in a pattern are remembered before all are forgotten."""
+"""How many states are remembered before all are discarded."""
 
 
 class Wild(Enum):
-    """What stands for any text: within a name, for everything, or for folders (`**/`), which may be none."""
+    """Wildcards for any text: within a name, everything, or folders (`**/`), possibly none."""
 
     NAME = auto()
     ALL = auto()
@@ -25,15 +25,15 @@ class Wild(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """One character of these ranges, or none of them."""
+    """A character in these ranges, or in none of them."""
 
     ranges: tuple[tuple[str, str], ...]
     negated: bool = False
     slash: bool = False
-    """Whether "/" may be one: only where nothing but a list of ranges decides."""
+    """Whether it may match "/"."""
 
     def takes(self, char: str) -> bool:
-        """Whether it stands for that character."""
+        """Whether it matches a character."""
         if char == "/" and not self.slash:
             return False
         return any(first <= char <= last for first, last in self.ranges) is not self.negated
@@ -41,12 +41,12 @@ class OneOf:
 
 ANY_CHARACTER: Final = OneOf((), negated=True)
 Token: TypeAlias = str | Wild | OneOf
-"""Part of a pattern: a character, or what stands for one or more."""
+"""Part of a pattern: a character or a wildcard."""
 _Move: TypeAlias = Callable[[str], tuple[int, ...]]
 
 
 class State:
-    """Where in some patterns one may be after some text; `accepts` are the numbers of those that are at their end."""
+    """The positions in all patterns that are possible after some text; `accepts` are the numbers of patterns that match it."""
 
     __slots__ = ("accepts", "places", "then")
 
@@ -57,7 +57,7 @@ class State:
 
 
 class Globs:
-    """Patterns, all followed at once character by character; what was found out once is remembered."""
+    """Patterns, all matched at the same time, character by character; results are remembered."""
 
     def __init__(self, patterns: Iterable[Sequence[Token]]) -> None:
         patterns = list(patterns)
@@ -77,13 +77,13 @@ class Globs:
         self.start = self._state(starts)
 
     def ending(self, name: str, state: State) -> tuple[int, ...]:
-        """The numbers of the patterns that are at their end after a last name, in order."""
+        """The numbers, in order, of the patterns that match with this last name."""
         if not state.places or (self._tails is not None and not name.endswith(self._tails)):
             return ()
         return self.after(name, state).accepts
 
     def after(self, text: str, state: State) -> State:
-        """Where one is after more text."""
+        """The state after more text."""
         for char in text:
             state = state.then.get(char) or self._step(state, char)
             if not state.places:
@@ -120,7 +120,7 @@ class Globs:
             case Wild.ALL:
                 self._put(lambda char: stay if char != "\n" else (), go)
             case Wild.FOLDERS:
-                # Entered or left out: then any text, which ends with "/".
+                # Entered or skipped: any text that ends with "/".
                 self._put(_nowhere, (here + 1, here + 2))
                 inside, out = (here + 1,), (here + 1, here + 2)
                 self._put(lambda char: out if char == "/" else () if char == "\n" else inside, ())
@@ -135,7 +135,7 @@ class Globs:
 
 
 def _tail(tokens: Sequence[Token]) -> str:
-    """What the last name of everything that a pattern matches ends with; "" if that is not the same for all."""
+    """The suffix that all names matched by a pattern share; "" if they share none."""
     tail = ""
     for part in reversed(tokens):
         if not isinstance(part, str) or part == "/":

@@ -1,4 +1,4 @@
-"""What a build takes of the project: a hash of it, and the files that it consists of."""
+"""The project files of a build: their hash, and the list of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from envctl.plan.text import shown
 
 
 class HashedTree(NamedTuple):
-    """What a build takes: a hash of it, and what it is."""
+    """The files of a build step: their hash, and the list of them."""
 
     content: str
     tree: SourceTree
@@ -45,10 +45,10 @@ def hash_copy(
     where: Place | None = None,
     covered: Callable[[str], bool] = _nothing_covered,
 ) -> HashedTree:
-    """A file, or a folder with all that is in it but what `exclude` or the project's ignore file leaves out.
+    """A file, or a folder without what `exclude` or the project's ignore file matches.
 
     `exclude` has the meaning of `.gitignore` in the folder, the ignore file that of `.dockerignore` in the project.
-    Neither leaves out `relative` itself. `covered` says of a path in the folder that it is not wanted.
+    Neither excludes `relative` itself. `covered` returns whether a path in the folder is not needed.
     """
     origin = located(root, relative, where)
     modes = tracked(root) if knows_no_modes(root) else {}
@@ -82,7 +82,7 @@ def hash_copy(
 def hash_context(
     root: Path, relative: str, *, dockerfile: str, where: Place | None = None
 ) -> HashedTree:
-    """A folder as the context of a Dockerfile: what `docker build` sends of it."""
+    """A folder as the context of a Dockerfile: the files that `docker build` sends."""
     origin = located(root, relative, where)
     if not (root / origin).is_dir():
         raise problem(f"{relative!r} is not a folder", where, hint="a context is a folder")
@@ -103,7 +103,7 @@ def hash_context(
 
 
 def hash_file(root: Path, relative: str, *, where: Place | None = None) -> HashedTree:
-    """A single file, with the time that it has."""
+    """A single file, with its own time."""
     origin = located(root, relative, where)
     if not (root / origin).is_file():
         raise problem(f"{relative!r} is not a file", where)
@@ -153,7 +153,7 @@ def _copy_notes(
 
 
 def _leads_out(entry: SourceEntry) -> bool:
-    """Whether a relative link leads out of the folder that is copied."""
+    """Whether a relative link leads out of the copied folder."""
     if entry.kind is not EntryKind.LINK or entry.digest.startswith("/"):
         return False
     to = os.path.normpath(os.path.join(os.path.dirname(entry.path), entry.digest))  # noqa: PTH118, PTH120

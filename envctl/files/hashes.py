@@ -1,6 +1,6 @@
 """A cache of file hashes: a file is read again only if its size, times or inode changed.
 
-It is stored in the project's private state, where nobody else can write, and may be deleted at any time.
+It is stored in the project's private state, where only the user can write, and may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from envctl.host.source_tree import content_time
 _FORMAT: Final = "envctl hashes 2"
 _FOLDER: Final = "cache"
 _SETTLES_AFTER: Final = 2_000_000_000
-"""Nanoseconds after which a change gives a file another time, on the coarsest of file systems."""
+"""Nanoseconds after which a change certainly gives a file another time, even on a file system with coarse times."""
 _CHUNK: Final = 1 << 20
 
 
@@ -32,16 +32,16 @@ PLAIN: Final = 0
 WINDOWS: Final = 1
 """With CR and LF."""
 WINDOWS_SCRIPT: Final = 2
-"""With those, and the line says by its `#!` what is to run the file."""
+"""With CR and LF, in a script whose `#!` line names its interpreter."""
 _LONGEST_LINE: Final = 4096
 
 
 class ChangedError(Exception):
-    """A file that is written to while it is read."""
+    """A file changes while it is read."""
 
 
 class Known(NamedTuple):
-    """What was found of a file: by what it is told that it is unchanged, its content's hash, the time it is given.
+    """What is remembered of a file: the values that show a change, the hash of its content, and the time that it gets in builds.
 
     `ends` is how its first line ends, one of PLAIN, WINDOWS and WINDOWS_SCRIPT.
     """
@@ -56,7 +56,7 @@ class Known(NamedTuple):
 
 
 class Hashes:
-    """The hashes of one tree's files. `name` tells it from others of the project."""
+    """The hashes of one tree's files; `name` is the tree's name in the project."""
 
     def __init__(self, root: Path, name: str) -> None:
         self._root = root
@@ -68,9 +68,9 @@ class Hashes:
         self._began = time.time_ns()
 
     def of(self, path: str, name: str, folder: int, seen: os.stat_result) -> Known:
-        """What is known of a file that is at `path` in the tree, and has that name in an open folder.
+        """What is known about the file at `path` in the tree, which has this name in an open folder.
 
-        OSError if it cannot be read; ChangedError if it changes all the time.
+        OSError if it cannot be read; ChangedError if it keeps changing.
         """
         before = self._before.get(path)
         if before is not None and before[:4] == _signature(seen):
@@ -84,16 +84,16 @@ class Hashes:
         else:
             raise ChangedError
         known = Known(*_signature(after), digest, _time_for(digest, before), ends)
-        # What may still change without getting another time is not remembered as unchanged.
+        # A file that may still change without getting another time is not remembered.
         is_settled = max(after.st_mtime_ns, after.st_ctime_ns) < self._began - _SETTLES_AFTER
         self._now[path] = known if is_settled else known._replace(size=-1)
         return known
 
     def keep(self) -> None:
-        """Remember them; nothing is said if that is impossible."""
+        """Store the hashes; ignore it if that is impossible."""
         if not self._fresh:
             return
-        # What another environment takes of the same tree stays, as long as that is not most of it.
+        # Entries of other environments for the same tree stay, unless they are most of all.
         more = {path: known for path, known in self._before.items() if path not in self._now}
         if len(more) > len(self._now) + 1000:
             more = {}
@@ -126,9 +126,9 @@ class Hashes:
 
 
 def _time_for(digest: str, before: Known | None) -> int:
-    """The time a file is given: by its content alone, but never going backwards where a former content is known.
+    """The time that a file gets in builds: derived from its content, but later than that of a former content that is known.
 
-    Who asks a web server for what has changed since is told by that time.
+    Web servers answer requests for changes since a date by this time.
     """
     by_content = content_time(digest)
     if before is None:
@@ -149,7 +149,7 @@ def _signature(seen: os.stat_result) -> tuple[int, int, int, int]:
 
 
 def line_ends(data: bytes) -> int:
-    """How the first line ends of a file that begins with this."""
+    """How the first line of a file ends, from its beginning."""
     first, line_feed, _ = data[:_LONGEST_LINE].partition(b"\n")
     if not line_feed or not first.endswith(b"\r"):
         return PLAIN
@@ -157,7 +157,7 @@ def line_ends(data: bytes) -> int:
 
 
 def _read_through(name: str, folder: int) -> tuple[str, int, os.stat_result | None]:
-    """The hash of a file, how its first line ends, and what it was meanwhile; None for that if it changed."""
+    """The hash of a file, how its first line ends, and its state while it was read; None if that changed."""
     descriptor = os.open(name, FILE, dir_fd=folder)
     try:
         first = os.fstat(descriptor)

@@ -1,4 +1,4 @@
-"""Which ignore files say what a build leaves out: .envctlignore, .dockerignore, and those of git."""
+"""The ignore files of a project: .envctlignore, .dockerignore, and those of git."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LARGEST_IGNORE_FILE: Final = 1024 * 1024
 
 
 def project_ignore(root: Path, where: Place | None) -> tuple[str, DockerIgnore]:
-    """What copies leave out of the project, and the name of the file that says so."""
+    """The patterns that copies use, and the name of their file."""
     for name in (ENVCTLIGNORE, DOCKERIGNORE):
         ignore = _ignore(root, name, where)
         if ignore is not None:
@@ -31,7 +31,7 @@ def project_ignore(root: Path, where: Place | None) -> tuple[str, DockerIgnore]:
 def context_ignore(
     root: Path, relative: str, dockerfile: str, where: Place | None
 ) -> tuple[str, DockerIgnore]:
-    """What a context leaves out, and by which file: the ignore file of its Dockerfile, or else the context's."""
+    """The patterns of a context, and the name of their file: the ignore file of its Dockerfile, otherwise the context's."""
     for path in (f"{dockerfile}{DOCKERIGNORE}", os.path.normpath(f"{relative}/{DOCKERIGNORE}")):
         ignore = _ignore(root, path, where)
         if ignore is not None:
@@ -40,7 +40,7 @@ def context_ignore(
 
 
 def spelling_notes(root: Path, path: str) -> Iterator[str]:
-    """What is said of an ignore file that is found only since its disk takes capital for small letters."""
+    """The error for an ignore file that is found only because its disk ignores case."""
     name, listed = os.path.basename(path), as_listed(followed(root) / path).name  # noqa: PTH119
     if path and listed != name:
         yield (
@@ -50,7 +50,7 @@ def spelling_notes(root: Path, path: str) -> Iterator[str]:
 
 
 def _ignore(root: Path, path: str, where: Place | None) -> DockerIgnore | None:
-    """The patterns of an ignore file; None if there is none. SpecError at the line that is no pattern."""
+    """The patterns of an ignore file; None if it does not exist. SpecError at a line that is not a valid pattern."""
     try:
         data = read_inside(root, path, largest=_LARGEST_IGNORE_FILE)
     except FileNotFoundError:
@@ -76,7 +76,7 @@ def _ignore(root: Path, path: str, where: Place | None) -> DockerIgnore | None:
 
 
 def git_above(home: int, origin: str) -> rules.Git:
-    """What git ignores in a folder of the project, by the files there and above: without its own, for what is in it."""
+    """The `.gitignore` files that apply to a folder of the project: those of its parents, not its own."""
     git: rules.Git = ()
     parts = [] if origin == "." else origin.split("/")
     for depth in range(len(parts) + 1):

@@ -1,4 +1,4 @@
-"""Paths of the project that a spec names: inside of it, spelled as they are, and readable."""
+"""Paths of the project that a spec names: they are inside it, spelled exactly, and readable."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _NOWHERE: Final = Place("envctl.yaml", 1, 1)
 
 
 def problem(message: str, where: Place | None, *, hint: str = "") -> SpecError:
-    """A SpecError of one problem, with its line of the spec where that can be read."""
+    """A SpecError with one problem, and its line of the spec if that can be read."""
     return SpecError((Problem(where or _NOWHERE, message, hint=hint),))
 
 
 def located(root: Path, relative: str, where: Place | None) -> str:
-    """Where a file or folder of the project really is, relative to it, links followed.
+    """The real path of a project's file or folder, relative to the project, with links followed.
 
-    SpecError if it is missing, outside, private or another kind of thing.
+    SpecError if it is missing, outside, private or of another kind.
     """
     try:
         real = real_path(root, relative)
@@ -47,7 +47,7 @@ def located(root: Path, relative: str, where: Place | None) -> str:
 
 
 def require_spelling(root: Path, relative: str, where: Place | None) -> None:
-    """SpecError if a path of the project is there only since its disk takes capital for small letters."""
+    """SpecError if a path of the project exists only because its disk ignores case."""
     written = os.path.normpath(relative)
     if Path(written).is_absolute() or written.split("/")[0] == "..":
         return

@@ -1,4 +1,4 @@
-"""Reads what is at a place of the project, file by file, within bounds."""
+"""Reads a file or folder of the project, file by file, within limits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from envctl.host.source_tree import START, EntryKind, SourceEntry, SourceTree, c
 from envctl.plan.text import rough_size
 
 MOST_BYTES: Final = 16_000_000_000
-"""What one copy or context may come to."""
+"""The maximum size of one copy or context."""
 MOST_ENTRIES: Final = 1_000_000
 _AGAIN: Final = "run the command again when nothing writes to it, or leave it out"
 _LEAVE_OUT: Final = "exclude it, with `exclude` of the copy or in an ignore file"
@@ -27,9 +27,9 @@ _S = TypeVar("_S")
 
 
 class TreeReader:
-    """Makes entries of what is at `origin`, which the spec calls `relative`.
+    """Makes entries of the file or folder at `origin`, which the spec calls `relative`.
 
-    `modes` are permission bits that count instead of the disk's, by path of the project.
+    `modes` are permission bits that replace the disk's, by path in the project.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class TreeReader:
         self._bytes = 0
         self.modes = modes or {}
         self.ends: dict[str, int] = {}
-        """Where each file is whose first line ends as on Windows, and whether it is a script."""
+        """The path of each file whose first line ends as on Windows, and whether it is a script."""
 
     @contextmanager
     def open(self, path: str) -> Iterator[tuple[int, int]]:
-        """The project's folder and one in it, as long as they are needed."""
+        """The project's folder and one in it, opened for a `with` block."""
         with open_root(self.root) as home:
             try:
                 top = open_below(home, path, FOLDER)
@@ -79,7 +79,7 @@ class TreeReader:
         return SourceTree(self.origin, (entry,), notes)
 
     def notes(self, entries: Sequence[SourceEntry]) -> Iterator[str]:
-        """What is said of the disk, and of line ends."""
+        """The notes about the disk, and about line ends."""
         here = SourceTree(self.origin)
         modes = [
             entry.mode
@@ -92,7 +92,7 @@ class TreeReader:
     def entries(
         self, top: int, ours: walk.Rules[_S], state: _S, *, times: bool = False
     ) -> tuple[SourceEntry, ...]:
-        """All that is taken of an open folder, sorted by path; with `times`, those that files have."""
+        """All entries of an open folder, sorted by path; with `times`, with the files' own times."""
         entries: list[SourceEntry] = []
         try:
             for thing in walk.walk(top, ours, state):
@@ -164,7 +164,7 @@ class TreeReader:
         )
 
     def unreadable(self, path: str, error: OSError) -> SpecError:
-        """The SpecError for what cannot be read."""
+        """The SpecError for a path that cannot be read."""
         message = f"{self._shown(path)} cannot be read: {error.strerror or error}"
         return problem(message, self._where, hint=f"make it readable, or {_LEAVE_OUT}")
 

@@ -11,12 +11,12 @@ from envctl.host.safe_read import FOLDER
 from envctl.lazy_dataclass import dataclass
 
 DEEPEST: Final = 200
-"""Folders in each other."""
+"""The maximum depth of nested folders."""
 _S = TypeVar("_S")
 
 
 class TooDeepError(Exception):
-    """Folders are in each other more than DEEPEST times; its text is the path."""
+    """Folders are nested deeper than DEEPEST; its text is the path."""
 
 
 class UnreadableError(Exception):
@@ -30,7 +30,7 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Thing(Generic[_S]):
-    """Something in the folder: its path from the top, and how to open it: by its name in an open folder."""
+    """A path found in a walk, relative to its top, and how to open it: by its name in an open folder."""
 
     path: str
     name: str
@@ -40,15 +40,15 @@ class Thing(Generic[_S]):
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is a folder, and no link to one."""
+        """Whether it is a folder, not a link to one."""
         return stat.S_ISDIR(self.seen.st_mode)
 
 
 class Rules(Protocol[_S]):
-    """What is taken of a tree. A state is what rules know of a folder."""
+    """Which paths of a tree are included. A state is what the rules know about a folder."""
 
     def decide(self, above: _S, thing: Thing[_S]) -> tuple[bool, _S | None]:
-        """Whether a thing is taken; and for a folder what is known in it, None to leave all of it out."""
+        """Whether a path is included; and for a folder the state inside, None to exclude all of it."""
 
     def entered(self, state: _S, path: str, folder: int, /) -> _S:
         """The same state, once the folder is open."""
@@ -64,9 +64,9 @@ class _Level(Generic[_S]):
 
 
 def walk(top: int, rules: Rules[_S], state: _S) -> Iterator[Thing[_S]]:
-    """What is taken of an open folder, each folder before what is in it and names in order.
+    """The included paths of an open folder: each folder before its contents, names in order.
 
-    A folder that is left out is told if something in it is not. A thing may be opened until the next is asked for.
+    An excluded folder is included if something in it is. A path can be opened until the next one is requested.
     TooDeepError; UnreadableError.
     """
     levels = [_level(top, "", rules.entered(state, "", top), None)]
@@ -132,7 +132,7 @@ def _level(folder: int, prefix: str, state: _S, held: Thing[_S] | None) -> _Leve
 
 
 def _held(levels: list[_Level[_S]]) -> Iterator[Thing[_S]]:
-    """The folders above that were left out themselves, once something in them is taken."""
+    """The excluded folders above a path, once something in them is included."""
     for level in levels:
         if level.held is not None:
             yield level.held

@@ -1,4 +1,4 @@
-"""What is in a rendered folder, before any of it is written."""
+"""The contents of a rendered folder, before any of it is written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from envctl.render.templates import Templates
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What is copied from the project: `entry`, which is at `source` there."""
+    """A file that is copied from the project: `entry`, from `source`."""
 
     source: str
     entry: SourceEntry
@@ -23,7 +23,7 @@ Content: TypeAlias = bytes | Copied
 
 
 def render(artifacts: Iterable[Artifact], *, templates: Templates) -> Mapping[str, Content]:
-    """What is in a rendered folder by path; the same for the same plan, to the byte."""
+    """The contents of a rendered folder, by path. The same plan gives the same bytes."""
     return {
         artifact.path: Copied(artifact.copy_of, artifact.entry)
         if artifact.entry
@@ -33,5 +33,5 @@ def render(artifacts: Iterable[Artifact], *, templates: Templates) -> Mapping[st
 
 
 def modes(artifacts: Iterable[Artifact]) -> Mapping[str, int]:
-    """What permission bits those are to have, whatever umask or checkout left on the sources."""
+    """The permission bits of a rendered file, independent of umask and checkout."""
     return {artifact.path: artifact.mode for artifact in artifacts}

@@ -1,4 +1,4 @@
-"""Write a rendered folder: each file in one step, nothing outside it, nothing of the user's removed."""
+"""Writes a rendered folder: each file atomically, nothing outside it, and no file of the user is removed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from envctl.render.rendered_files import Content, Copied
 MARKER: Final = ".envctl-render"
 _CHUNK: Final = 1 << 20
 _NEVER: Final = frozenset({errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP, errno.EIO})
-"""What a disk answers that has no links or pipes."""
+"""The errors of a disk without links or pipes."""
 
 
 def write(
@@ -33,10 +33,10 @@ def write(
     root: Path,
     modes: Mapping[str, int] | None = None,
 ) -> Sequence[str]:
-    """Write a rendered folder; files of a former render that are no longer made are removed. What is to be said of it.
+    """Write a rendered folder, and remove files of an earlier render that are no longer needed; the notes about it.
 
-    Each file is replaced in one step. A list in the folder says which files are ours: others are left alone, and a
-    folder that has files but no such list is refused. EnvctlError if one of the project at `root` changed meanwhile.
+    Each file is replaced atomically. A list in the folder names envctl's files: all others are left alone, and a
+    folder that has files but no such list is refused. EnvctlError if a file of the project at `root` changed meanwhile.
     """
     former = _former(folder)
     _insist_inside(folder, [*files, *former])
@@ -68,7 +68,7 @@ def write(
 
 
 def insist_apart(folder: Path, paths: Iterable[str]) -> None:
-    """EnvctlError if two of the names differ in case only, and the disk of the folder takes them for one."""
+    """EnvctlError if two names differ only in case and the folder's disk ignores case."""
     spelt: dict[str, str] = {}
     for path in paths:
         while path:
@@ -116,7 +116,7 @@ def _is_plain(path: str) -> bool:
 
 
 def _insist_inside(folder: Path, paths: Iterable[str]) -> None:
-    """EnvctlError unless all rendered files of these paths lie in the folder, links followed."""
+    """EnvctlError unless all these paths are in the folder, with links followed."""
     top = followed(folder)
     parents: dict[str, str] = {}
     for path in paths:
@@ -132,7 +132,7 @@ def _insist_inside(folder: Path, paths: Iterable[str]) -> None:
 
 
 def _replace(target: Path, content: bytes, mode: int) -> None:
-    """Make the file be this, in one step, unless it is already."""
+    """Write the file atomically, unless it has this content already."""
     if target.is_file() and not target.is_symlink() and target.read_bytes() == content:
         set_mode(target, mode)
         return
@@ -141,7 +141,7 @@ def _replace(target: Path, content: bytes, mode: int) -> None:
 
 
 def _copy(project: PlannedFiles, original: Copied, target: str, mode: int) -> None:
-    """Copy something of the project. A folder is made writable, so that it can be rendered again."""
+    """Copy a file or folder of the project. Folders are made writable, so that they can be rendered again."""
     entry = original.entry
     if entry.kind is EntryKind.FOLDER:
         _fold(Path(target), mode | 0o700)
@@ -178,7 +178,7 @@ def _had_by_disk(target: str, what: str) -> Iterator[None]:
 
 
 def _is_there(target: str, entry: SourceEntry, mode: int) -> bool:
-    """Whether the file is what it should be already: to replace one takes a disk a millisecond."""
+    """Whether the file has this content already: replacing it would take a millisecond."""
     try:
         status = os.lstat(target)
         if (status.st_mode, status.st_size, status.st_mtime) != (
@@ -207,7 +207,7 @@ def _fold(target: Path, mode: int) -> None:
 
 
 def _remove(folder: Path, path: str) -> None:
-    """Remove a file or an empty folder, and the folders that are empty without it."""
+    """Remove a file or an empty folder, and the parents that are empty then."""
     target = folder / path
     if target.is_dir() and not target.is_symlink():
         if not any(target.iterdir()):

@@ -1,6 +1,6 @@
-"""Fill in a template that may be anybody's: in Jinja's sandbox, within bounds, its errors with their place.
+"""Fills in a template that may come from anybody: in Jinja's sandbox, within limits, with the places of errors.
 
-An undefined name is an error, and an expression may only put out text that one of its format's quoting functions returned.
+An undefined name is an error, and an expression may output only text from a quoting function of its format.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
 OUTPUT: Final = 4 * 1024 * 1024
-"""Characters that a filled template may have."""
+"""The maximum length of a filled template, in characters."""
 
 
 class TakesTooLongError(Exception):
@@ -28,7 +28,7 @@ class TakesTooLongError(Exception):
 
 
 class _TooLongError(Exception):
-    """A template has put out too much."""
+    """The output of a template is too long."""
 
 
 def packaged_templates() -> Path:
@@ -39,7 +39,7 @@ def packaged_templates() -> Path:
 
 
 def fill(source: str, values: Mapping[str, Any], name: str) -> str:
-    """The same in this process, whatever it takes: plain Jinja, nothing is quoted."""
+    """The same in this process, without limits: plain Jinja, nothing is quoted."""
     environment = make_environment()
 
     def template() -> Template:
@@ -62,7 +62,7 @@ def make_environment(**options: Any) -> SandboxedEnvironment:
 
 
 def only_quoted(value: object) -> object:
-    """What an expression puts out: nothing that was not quoted for the file it goes to."""
+    """The output of an expression. An error unless it was quoted for its file."""
     import jinja2
 
     if isinstance(value, Quoted | jinja2.Undefined):
@@ -107,7 +107,7 @@ _TOO_MUCH: Final[Mapping[type[Exception], str]] = {
 
 
 def _within_bounds(parts: Generator[str, None, None]) -> Iterator[str]:
-    """What a template puts out, piece by piece. _TooLongError, from the template's line, when it is too much."""
+    """The output of a template, piece by piece. _TooLongError, at the template's line, if it is too long."""
     characters_left = OUTPUT
     for part in parts:
         characters_left -= len(part)
@@ -129,7 +129,7 @@ def _place(exc: BaseException, root: Path | None) -> Place | None:
 
 
 def _shown(file: str, root: Path | None) -> str:
-    """A template's path as a user names it: from the project, or from envctl's own folder."""
+    """A template's path for the user: relative to the project, or to envctl's own folder."""
     path = Path(file)
     for base in (root, packaged_templates().parent):
         if base and path.is_relative_to(base):

@@ -1,7 +1,7 @@
-"""Fills a project's own templates in a process beside this one, which can be ended.
+"""Fills in a project's own templates in a separate process, which can be ended.
 
-Jinja's sandbox keeps a template from reaching anything, and not from computing: `{{ 9**(9**9) }}` has no end, and
-one call of a string's method can ask for all memory. Neither can be stopped from within the same process.
+Jinja's sandbox restricts access, not computation: `{{ 9**(9**9) }}` never ends, and one call of a string's method can
+request all memory. Neither can be stopped from within the same process.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from envctl.errors import EnvctlError, Place
 from envctl.lazy_dataclass import dataclass
 
 MEMORY: Final = 192 * 1024 * 1024
-"""Bytes that filling a template may take, where the system holds a process to that."""
+"""The memory that filling in a template may use, in bytes, on systems that limit it."""
 PATIENCE: Final = 30.0
-"""Seconds until the process is given up, whatever its processor time: the machine may be busy."""
+"""Seconds until the process is ended, whatever its CPU time: the machine may be busy."""
 
 _LENGTH: Final = struct.Struct("!Q")
 _LONGEST: Final = 64 * 1024 * 1024
-"""Bytes of an answer: a filled template, escaped."""
+"""The maximum size of an answer, a filled template with escapes, in bytes."""
 _START: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1])\n"
     "from envctl.render.template_worker import main; main()"
@@ -38,30 +38,30 @@ _START: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A text or a template to fill; `seconds` are those of the processor."""
+    """A text or a template to fill in, within `seconds` of CPU time."""
 
     name: str
     values: Any
     seconds: float
     text: str | None = None
-    """A `template` build step's own text; None for a template of the backend's, looked up by its name."""
+    """The text of a `template` build step; None for a backend's template, which is looked up by its name."""
     root: str = ""
 
     @property
     def file(self) -> Place:
-        """The template, where its line cannot be told."""
+        """The template, if its line is unknown."""
         return Place(self.name if self.text is not None else f"templates/{self.name}", 1, 1)
 
 
 class TemplateProcess:
-    """The process: started when first message, and again after it had to be ended. One request at a time."""
+    """The process. It starts with the first request, and again after it had to be ended. It handles one request at a time."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()
 
     def fill(self, request: Request) -> str:
-        """The filled text. EnvctlError, naming the template's line where it can be told."""
+        """The filled text. EnvctlError with the template's line, if that is known."""
         try:
             message = pickle.dumps(request)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -102,7 +102,7 @@ class TemplateProcess:
             self.close()
             raise EnvctlError(_ended(process.returncode, request), where=request.file) from error
         except BaseException:
-            # Interrupted: what it answers later is no answer to the next question.
+            # Interrupted: a later answer would not belong to the next request.
             self.close()
             raise
 
@@ -148,5 +148,5 @@ def _ended(code: int | None, request: Request) -> str:
 
 
 TEMPLATES: Final = TemplateProcess()
-"""The one of this program."""
+"""The process of this program."""
 atexit.register(TEMPLATES.close)

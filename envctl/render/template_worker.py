@@ -1,4 +1,4 @@
-"""The process that fills a project's own templates: reads requests, and holds itself to the limits of each."""
+"""The process that fills in a project's own templates: it reads requests, and applies the limits of each to itself."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from envctl.render.templates import Templates
 
 _LENGTH: Final = struct.Struct("!Q")
 _GRACE: Final = 0.5
-"""Seconds of the processor after which a template is ended that could not be interrupted."""
+"""Seconds of CPU time until the process ends if a template could not be interrupted."""
 
 
 def main() -> None:
-    """Answer requests until there are no more."""
-    # Ctrl-C is for the program that started this one, and that ends it.
+    """Answer requests until the input ends."""
+    # Ctrl-C is for the program that started this one, which then ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, _interrupt)
     _limit(resource.RLIMIT_CORE, 0)
@@ -75,14 +75,14 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _limit(what: int, most: int) -> None:
-    """Some systems know no such limit, or hold nobody to it."""
+    """Some systems do not have this limit, or do not enforce it."""
     with suppress(ValueError, OSError):
         _, hardest = resource.getrlimit(what)
         resource.setrlimit(what, (most, hardest))
 
 
 def _address_space() -> int:
-    """Bytes that this process has mapped; a gigabyte where that cannot be told."""
+    """The memory that this process has mapped, in bytes; a gigabyte if that is unknown."""
     try:
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
     except (OSError, ValueError, IndexError):

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
 _TEXT_SECONDS: Final = 0.5
-"""Of the processor, for the text of a build step: it has some values to put in, which takes milliseconds."""
+"""CPU time for the text of a build step. Filling in some values takes milliseconds."""
 _TEMPLATE_SECONDS: Final = 10.0
-"""Of the processor, for a backend's template: a compose file of 1,000 services takes a second."""
+"""CPU time for a backend's template. A compose file of 1,000 services takes a second."""
 
 
 def _packaged(name: str) -> tuple[Path, str]:
@@ -46,7 +46,7 @@ class Templates:
     def render(self, template: str, context: Mapping[str, Any]) -> str:
         """The template filled in. EnvctlError, naming file and line, if it cannot be.
 
-        Where the project has templates of its own for the backend, that is done in another process, within limits.
+        If the project has its own templates for the backend, another process does it, within limits.
         """
         folder = Path("templates", template).parts[:2]
         if self._root is None or not os.path.lexists(self._root.joinpath(*folder)):
@@ -58,7 +58,7 @@ class Templates:
         )
 
     def render_here(self, template: str, context: Mapping[str, Any]) -> str:
-        """The same in this process, whatever it takes."""
+        """The same in this process, without limits."""
         import jinja2
 
         if self._environment is None:
@@ -86,10 +86,10 @@ class Templates:
 
 
 def _own_template(root: Path, name: str) -> bytes | None:
-    """The content of a project's own template; None if it has none of that name.
+    """The content of a project's own template; None if it does not exist.
 
-    All that can be loaded is in the digest by which the user allows templates: EnvctlError for a name that is not
-    below `templates/` or does not end in .j2, and for what is reached through a link or is no regular file.
+    The digest by which the user allows templates covers every template that can be loaded. So EnvctlError for a name that
+    is not below `templates/` or does not end in .j2, and for a file behind a link or that is not a regular file.
     """
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or path.suffix != ".j2":
@@ -106,7 +106,7 @@ def _own_template(root: Path, name: str) -> bytes | None:
 
 
 def own_templates_digest(root: Path) -> str:
-    """A digest of the project's own templates that images are made from; "" if it has none."""
+    """A digest of the project's own templates for images; "" if it has none."""
     from envctl.backends import backend_names, template_roles
 
     summary, any_own = hashlib.sha256(), False
@@ -118,12 +118,12 @@ def own_templates_digest(root: Path) -> str:
         refuse_links(root, Path("templates", part))
         for file in sorted([*folder.glob("*.j2"), *folder.glob("*/*.j2")]):
             name = file.relative_to(folder).as_posix()
-            # Nothing is loaded through a folder that is a link.
+            # Templates are never loaded through a folder that is a link.
             if name in roles.outside_images or (file.parent != folder and file.parent.is_symlink()):
                 continue
             text = _own_template(root, f"{part}/{name}")
             if text is not None:
-                # Line ends are no part of it: what is filled in has the same in every checkout.
+                # Line ends do not count: the filled text has the same ones in every checkout.
                 content = hashlib.sha256(text.replace(b"\r\n", b"\n")).hexdigest()
                 summary.update(f"{content} {part}/{name}\n".encode())
                 any_own = True
