@@ -1,4 +1,4 @@
-"""What a user is told when something is wrong: brief, details, and what to do next."""
+"""Errors for the user: a brief message, details, and what to do next."""
 
 from __future__ import annotations
 

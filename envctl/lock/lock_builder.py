@@ -20,7 +20,7 @@ class LockBuilder(Protocol):
 
     @property
     def engine(self) -> ImageEngine:
-        """The container engine that has the images. EnvctlError if there is none."""
+        """The container engine that has the images. EnvctlError if no engine is available."""
 
     @property
     def machine_backends(self) -> Iterable[MachineBuilds]:

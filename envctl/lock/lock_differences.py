@@ -83,7 +83,7 @@ def base_differences(
 def build_differences(
     base: Manifest, build: Manifest, before: Manifest, after: Manifest, units: Sequence[str]
 ) -> tuple[LockDifference, ...]:
-    """Differences between a machine, after its build, and the locked build; packages of its own are ignored."""
+    """Differences between a machine, after its build, and the locked build; the machine's own packages are ignored."""
     locked = _entries(build)
     ignored = _entries(before).keys() - _entries(base).keys() - locked.keys()
     installed = {key: version for key, version in _entries(after).items() if key not in ignored}

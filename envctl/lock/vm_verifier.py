@@ -1,4 +1,4 @@
-"""Verify a build that is done in a machine, where it is done: there is no image of it."""
+"""Verifies a build in the machine that does it: such a build has no image."""
 
 from __future__ import annotations
 

@@ -29,6 +29,6 @@ class Category(StrEnum):
 
 
 UNITS: Final = "units"
-"""The category of units that are there, or not: no facts of theirs, but a difference all the same."""
+"""The category of units that only one side has. It has no facts, but counts as a difference."""
 COMPARED: Final = (*map(str, Category), UNITS)
-"""All that differences are of, in the order in which they are told."""
+"""All categories of differences, in the order of reports."""

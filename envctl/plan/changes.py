@@ -1,4 +1,4 @@
-"""What has to be done, each with its causes."""
+"""Changes of an engine's state, each with its causes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from envctl.plan.model import Build, DockerfileBuild, Unit
 class Action(StrEnum):
     """The kinds of change.
 
-    HOOK runs those after_start hooks of a unit that have not run; START also resumes what is paused, and puts right what a
-    unit that runs has lost; where that takes a RESTART, it is one.
-    STOP comes before a unit's own change where others wait for what it lets go of (see `change_order`).
-    DISCARD deletes a volume with its data (`unit` is the volume's name) and is only ever asked for;
-    DISMANTLE removes what an environment's units shared, when the last of them goes.
+    HOOK runs the `after_start` hooks of a unit that have not run yet. START also resumes a paused unit, and repairs a running
+    one that has lost something; if that needs a restart, the change is a RESTART.
+    STOP comes before a unit's own change if other units wait for what it releases (see `change_order`).
+    DELETE_VOLUME deletes a volume with its data (`unit` is the volume's name), only at the user's request.
+    TEAR_DOWN removes what an environment's units shared, after the last of them.
     """
 
     BUILD = "build"
@@ -33,14 +33,14 @@ class Action(StrEnum):
 
 
 _KEYED_BY_ACTION = (Action.BUILD, Action.STOP, Action.DELETE_VOLUME, Action.TEAR_DOWN)
-"""What is done beside a unit's own change, or not to a unit."""
+"""Actions that are not a unit's own change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One reason for a change, in words, and the place in the spec that asks for it.
+    """One reason for a change, in words, and its place in the spec.
 
-    `warning` says, in a few words, why a reader should look twice: "runs as root".
+    `warning` says, in a few words, why the user should look closely: "runs as root".
     """
 
     text: str
@@ -49,17 +49,17 @@ class Cause:
 
 
 def because(text: str, where: Place | None = None, *, warning: str = "") -> tuple[Cause, ...]:
-    """The causes of a change that has only one."""
+    """The causes of a change with a single cause."""
     return (Cause(text, where, warning),)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing to do to one unit (or, for BUILD, to the image several units share).
+    """One change of one unit, or for BUILD of an image that several units share.
 
-    `causes` are all its reasons, at least one. `target` is what to make of it: the build for BUILD,
-    the unit for all else, None where the unit was removed from the spec. `needs` are the keys of the
-    changes that must be done, and be ready, before this one; `frees` are those that take what it lets go of.
+    `causes` are its reasons, at least one. `target` is the desired result: the build for BUILD, otherwise
+    the unit; None if the unit was removed from the spec. `needs` are the keys of the changes that must be done,
+    and their units ready, before this one; `frees` are the keys of changes that take what this one releases.
     """
 
     action: Action
@@ -71,7 +71,7 @@ class Change:
 
     @property
     def cause(self) -> str:
-        """All its causes on one line."""
+        """All causes on one line."""
         return "; ".join(cause.text for cause in self.causes)
 
     @property
@@ -81,7 +81,7 @@ class Change:
 
     @property
     def key(self) -> str:
-        """What other changes name this one by."""
+        """The name of this change in `needs` and `frees` of others."""
         if self.action in _KEYED_BY_ACTION:
             return f"{self.action}:{self.unit}"
         return self.unit

@@ -1,6 +1,6 @@
 """The causes of replacing a unit: what differs between its recorded run and the planned one, with places. Pure.
 
-A field that needs words of its own has a function here; any other is shown as `NAME OLD → NEW`.
+A field that needs its own wording has a function here; any other is shown as `NAME OLD → NEW`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from envctl.plan.text import argv_text, size_text
 from envctl.plan.values import changed, seconds_text, value_text, word_text
 
 EVERYTHING: Final = "everything"
-"""The field that differs where nobody can tell which do."""
+"""Stands for all fields, if it is unknown which ones differ."""
 _UNREADABLE: Final = "it was created with other settings"
 _OTHER_VERSION: Final = "it was created by another version of envctl"
 
@@ -50,7 +50,7 @@ def run_causes(unit: Unit, recorded: str) -> tuple[Cause, ...]:
 
 
 def _read(recorded: str) -> Mapping[str, Any] | None:
-    """The run that was recorded; what an earlier envctl did not record is as it is by default."""
+    """The recorded run; fields that an earlier version did not record have their defaults."""
     try:
         old = json.loads(recorded)
     except (ValueError, RecursionError):
@@ -71,7 +71,7 @@ def _field(key: str, old: Any, new: Any) -> FieldDifferences:
     try:
         differences = list(tell(old, new)) if tell else []
     except (TypeError, KeyError, AttributeError, ValueError):
-        # It was recorded in another form, or somebody wrote what stands there.
+        # It was recorded in another form, or edited by hand.
         differences = [FieldDifference((key,), f"{name} changed")]
     if differences:
         yield from differences
@@ -178,7 +178,7 @@ def _platform(old: Any, new: Any) -> FieldDifferences:
 
 
 def _word(key: str) -> Callable[[Any, Any], FieldDifferences]:
-    """A field that is one word of its own."""
+    """A field whose value is a single word."""
 
     def tell(old: Any, new: Any) -> FieldDifferences:
         yield FieldDifference((key,), changed(key, word_text(old), word_text(new)))

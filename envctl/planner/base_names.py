@@ -83,7 +83,7 @@ def _not_made(context: ServiceContext, name: str) -> Problem | None:
 
 
 def _unknown(context: ServiceContext, name: str) -> Problem | None:
-    """A name that looks like a base of the catalogue but is none: usually a typing error."""
+    """A name that resembles a base of the catalogue: usually a typing error."""
     distribution = known_distribution(name)
     if not distribution:
         return None

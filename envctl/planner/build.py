@@ -1,4 +1,4 @@
-"""What a unit is made from: an image as it is, the project's Dockerfile, or a base and steps."""
+"""The source of a unit: a ready image, the project's Dockerfile, or a base with steps."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _UIDS = 30_000
 
 
 def source(context: ServiceContext) -> Source:
-    """What the service's units are made from. SpecError if files it copies are missing or unsafe."""
+    """The source of the service's units. SpecError if files that it copies are missing or unsafe."""
     service = context.service
     if service["image"] is not None:
         return ReadyImage(service["image"], context.where("image"), service["platform"] or "")
@@ -108,12 +108,12 @@ def package_layers(context: ServiceContext) -> Chain:
 
 
 def _uid(name: str) -> int:
-    """A user's number, the same wherever the user is made."""
+    """A user's number, the same in every image."""
     return _FIRST_UID + zlib.crc32(name.encode()) % _UIDS
 
 
 def _build_steps(context: ServiceContext) -> Iterator[Step]:
-    """The spec's steps, with each user made just before the first step that may refer to it."""
+    """The spec's steps; each user is created just before the first step that may refer to it."""
     steps = _own_steps(context)
     named = {name for step in steps for name in _named_users(step, context.user)}
     users = {**_other_users(context, named), **_own_user(context)}
@@ -134,7 +134,7 @@ def _build_steps(context: ServiceContext) -> Iterator[Step]:
 
 
 def _own_user(context: ServiceContext) -> Mapping[str, CreateUser]:
-    """The step that makes the user the service runs as, if it may have to be made."""
+    """The step that creates the user that the service runs as, if it may not exist."""
     user, fixed = context.user, context.service["user"]
     if user is None or user in _SYSTEM_USERS or user.isdigit():
         return {}
@@ -146,7 +146,7 @@ def _own_user(context: ServiceContext) -> Mapping[str, CreateUser]:
 
 
 def _other_users(context: ServiceContext, named: Collection[str]) -> Mapping[str, CreateUser]:
-    """The other services' users among these: a step that was inherited may give files to one."""
+    """The users of other services among these: an inherited step may give files to one."""
     users: dict[str, CreateUser] = {}
     if {*named} - {context.user, *_SYSTEM_USERS, ""}:
         for name in context.resolved.data["services"]:
@@ -176,7 +176,7 @@ def _own_steps(context: ServiceContext) -> list[Step]:
 def _copy(
     item: CopyStep, context: ServiceContext, later: Sequence[StepData], where: Place | None
 ) -> CopyFiles:
-    """A copy, without what the unit has a mount in the place of, unless a later step of the build may need that."""
+    """A copy without the files that a mount covers, unless a later step of the build may need them."""
     shadow = MountShadow.of(context, item, later)
     key = (item["source"], tuple(item["exclude"]))
     hashed = None if shadow.mounts else context.copies.get(key)
@@ -199,7 +199,7 @@ def _copy(
 
 
 def _named_users(step: Step, user: str | None) -> Iterator[str]:
-    """The users that a step refers to; a command may refer to the service's own in any way."""
+    """The users that a step refers to. A command may always refer to the service's own."""
     if isinstance(step, RunCommand):
         yield step.user
         if user is not None:

@@ -91,7 +91,7 @@ def make_plan(
 
 
 def _planned(context: ServiceContext) -> Planned:
-    """The units of a service, and what is wrong with them."""
+    """The units of a service, and their problems."""
     missing_files = [
         problem for name, problem in context.resolved.missing_files if name == context.name
     ]
@@ -106,7 +106,7 @@ def _planned(context: ServiceContext) -> Planned:
 
 
 def _owners(services: Mapping[str, ServiceData]) -> Mapping[str, str]:
-    """By volume, whose the spec says that it is."""
+    """The owners of volumes that the spec sets, by volume."""
     return {
         name: volume["owner"]
         for service in services.values()
@@ -116,13 +116,13 @@ def _owners(services: Mapping[str, ServiceData]) -> Mapping[str, str]:
 
 
 def dependency_order(needed: Mapping[str, Collection[str]]) -> list[str]:
-    """Names so that each comes after what it depends on, otherwise as written."""
+    """The names, each after its dependencies, otherwise in the order of the spec."""
     done: dict[str, None] = {}
     stack = [*needed][::-1]
     visited: set[str] = set()
     while stack:
         name = stack.pop()
-        # A service is met a second time when all it depends on is done.
+        # A service is visited again when all its dependencies are done.
         if name in visited:
             done.setdefault(name)
             continue

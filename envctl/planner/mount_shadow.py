@@ -29,7 +29,7 @@ class MountShadow:
 
     @classmethod
     def of(cls, context: ServiceContext, item: CopyStep, later: Sequence[StepData]) -> MountShadow:
-        """Of a service's copy; none counts if one of the later steps may read what is copied."""
+        """The mounts over a service's copy; none, if a later step may read the copied files."""
         target, is_file = item["target"], (context.root / item["source"]).is_file()
         if is_file and target.endswith("/"):
             target += posixpath.basename(posixpath.normpath(item["source"]))
@@ -44,7 +44,7 @@ class MountShadow:
         return cls(item["source"], place, is_file, mounts)
 
     def hides(self, path: str) -> bool:
-        """Whether a mount is in the place of what is at that path from what is copied; "" for that itself."""
+        """Whether a mount covers a path in the copied folder; "" is the folder itself."""
         place = f"{self.target.rstrip('/')}/{path}" if path else self.target
         for mount, _ in self.mounts:
             if is_within(place, canonical(mount["target"])):
@@ -53,11 +53,11 @@ class MountShadow:
         return False
 
     def target_of_nothing(self, target: str) -> str:
-        """The folder that a copy makes of which all is hidden: of a file the one that it would be in."""
+        """The folder of a copy that is covered completely; for a file, the folder that it would be in."""
         return f"{posixpath.dirname(self.target).rstrip('/')}/" if self.is_file else target
 
     def notes(self) -> Iterator[str]:
-        """What is said of that, once a mount."""
+        """The notes about it, one per mount."""
         for mount, where in self.mounts:
             if mount["target"] in self._seen:
                 at = f" ({where})" if where else ""
@@ -72,7 +72,7 @@ def _overlap(path: str, other: str) -> bool:
 
 
 def _may_read(step: StepData, place: str) -> bool:
-    """Whether a step may need what was copied to a place: a command anything."""
+    """Whether a step may need what was copied to a path. A command may need anything."""
     match step["step"]:
         case "run":
             return True

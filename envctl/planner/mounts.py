@@ -1,4 +1,4 @@
-"""The folders and files of the host that a unit sees, and what is wrong with them."""
+"""The folders and files of the host that a unit mounts, and their problems."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def mounts(context: ServiceContext) -> Iterator[Mount]:
 
 
 def _is_other(context: ServiceContext, target: str, path: str) -> bool:
-    """Whether the spec puts something else where a path below a mount would be."""
+    """Whether the spec mounts something else at a path below a mount."""
     service = context.service
     in_memory = service["options"].get(context.backend, {}).get("tmpfs")
     others = [
@@ -41,7 +41,7 @@ def _is_other(context: ServiceContext, target: str, path: str) -> bool:
 
 
 def mount_problems(context: ServiceContext) -> Iterator[Problem]:
-    """Sources that do not exist, that are private, or that are spelled otherwise."""
+    """Problems of sources: missing, private, or spelled differently."""
     for index, mount in enumerate(context.service["mounts"]):
         source, where = context.root / mount["source"], context.where("mounts", index)
         if not source.exists():
@@ -64,7 +64,7 @@ def _misspelt(context: ServiceContext, source: str, where: Place | None) -> Iter
 
 
 def _unhidden(context: ServiceContext, source: Path, where: Place | None) -> Iterator[Problem]:
-    """Where case is ignored, what is mounted over a private folder hides it under one spelling of its name only."""
+    """If the disk ignores case, a mount over a private folder hides only one spelling of its name."""
     for hidden in hidden_below(source, context.root):
         if ignores_case(source / hidden):
             yield from files.problem(

@@ -1,4 +1,4 @@
-"""What new volumes begin with, decided once for all units that have one."""
+"""The initial contents of new volumes, decided once for all units that share one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from envctl.plan.model import NewVolume, Unit, Volume
 
 
 def with_new_volumes(units: Sequence[Unit], owners: Mapping[str, str]) -> tuple[Unit, ...]:
-    """The units, in dependency order, whose volumes say what they begin with.
+    """The units, given in dependency order, with the initial contents of their volumes.
 
-    `owners` are those that the spec names, by volume. A volume begins as the image of the first unit that can write
-    to it has it; whoever is started first, and however often it is tried, it comes to the same.
+    `owners` are the owners in the spec, by volume. A volume starts with the content in the image of the first unit that
+    can write to it. So the result does not depend on which unit starts first.
     """
     uses = Counter(volume.name for unit in units for volume in unit.run.volumes)
     first: dict[str, NewVolume] = {}
@@ -25,7 +25,7 @@ def with_new_volumes(units: Sequence[Unit], owners: Mapping[str, str]) -> tuple[
 
 
 def _writers_first(units: Sequence[Unit]) -> list[tuple[Unit, Volume]]:
-    """All uses of volumes, those that can only read last."""
+    """All uses of volumes, read-only ones last."""
     uses = [(unit, volume) for unit in units for volume in unit.run.volumes]
     return sorted(uses, key=lambda use: use[1].read_only)
 

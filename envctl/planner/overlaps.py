@@ -1,4 +1,4 @@
-"""Secrets, mounts and volumes whose places overlap. Pure.
+"""Secrets, mounts and volumes whose paths overlap. Pure.
 
 A secret's file below a mount would be written into a folder of the host.
 """
@@ -19,9 +19,9 @@ _LINKS: Final = (
     *(("/var/run", "/run"), ("/var/lock", "/run/lock")),
     *((f"/{name}", f"/usr/{name}") for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32")),
 )
-"""Symbolic links in distributions, and their targets."""
+"""Symbolic links that distributions have, and their targets."""
 _KERNEL: Final = ("/proc", "/sys", "/dev")
-"""Folders whose files are the kernel's."""
+"""Folders whose files belong to the kernel."""
 _WRITTEN: Final = ("/etc",)
 """Where engines write files when a unit starts, such as its host name."""
 
@@ -36,7 +36,7 @@ class _Thing:
 
 
 def overlaps(unit: Unit) -> Iterator[Problem]:
-    """Places of secrets in mounts and volumes, or in each other's; and mounts over what an engine writes."""
+    """Secrets inside mounts, volumes or other secrets; and mounts over files that an engine writes."""
     things = list(_things(unit))
     for thing in things:
         place = canonical(thing.target)
@@ -88,7 +88,7 @@ def _of_secrets(unit: Unit, things: list[_Thing]) -> Iterator[Problem]:
 
 
 def canonical(path: str) -> str:
-    """A path inside a unit, with the links that distributions have followed."""
+    """A path inside a unit, with distributions' links followed."""
     normal = posixpath.normpath(path)
     for link, target in _LINKS:
         if is_within(normal, link):
@@ -97,7 +97,7 @@ def canonical(path: str) -> str:
 
 
 def is_within(path: str, folder: str) -> bool:
-    """Whether a path is that folder or in it."""
+    """Whether a path is a folder or inside it."""
     return f"{path}/".startswith(f"{folder.rstrip('/')}/")
 
 

@@ -1,7 +1,7 @@
 """The order in which packages are installed, so that builds share layers. Pure.
 
-Services of one environment share what they have in common. Environments share what their services have from the
-root file, which each of them is made of anyway: so no environment has to read another one to be planned.
+Services of one environment share the packages that they have in common. Environments share the packages that their
+services have from the root file, which all of them include: so planning one environment reads no other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from envctl.plan.platforms import image_name
 Packages: TypeAlias = frozenset[str]
 Chain: TypeAlias = tuple[tuple[str, ...], ...]
 PackageSets: TypeAlias = Mapping[str, frozenset[Packages]]
-"""By base image, sets of packages that may be layers of their own."""
+"""By base image, sets of packages that may become separate layers."""
 
 _MOST_SETS = 200
 
@@ -52,15 +52,15 @@ def _package_sets(resolved: Resolved) -> Iterator[tuple[str, Packages]]:
 
 
 def _is_shared(file: str, resolved: Resolved) -> bool:
-    """Whether all environments have what is in this file: the root file, or an entry of a catalogue."""
+    """Whether a file belongs to all environments: the root file, or an entry of a catalogue."""
     return file == ROOT_FILE or file.startswith(BUILT_IN) or file in resolved.inputs
 
 
 def install_order(packages: Packages, known: frozenset[Packages]) -> Chain:
     """The packages in the order in which they are installed, so that sets with a common part share layers.
 
-    What all known sets that overlap have in common comes first. The result depends on the sets only, so every service
-    lays out the common part in the same way.
+    The part that overlapping sets have in common comes first. The result depends only on the sets, so every service
+    gets the same layers for the common part.
     """
     return _layers(known).chain(packages)
 
@@ -85,7 +85,7 @@ class _Layers:
         return chain
 
     def _largest_part(self, packages: Packages) -> Packages:
-        """The largest shared set within these packages, and not all of them."""
+        """The largest shared set that is a proper subset of these packages."""
         size = 0
         parts: list[Packages] = []
         for candidate in self._shared:
@@ -99,12 +99,12 @@ class _Layers:
 
 @lru_cache(maxsize=4)
 def _layers(known: frozenset[Packages]) -> _Layers:
-    """Remembered, since each of a project's services asks for the same."""
+    """Cached, because every service of a project needs the same result."""
     return _Layers(known)
 
 
 def _closed(sets: frozenset[Packages]) -> set[Packages]:
-    """The sets and all their intersections; bounded, since sharing is a matter of speed only."""
+    """The sets and all their intersections, up to a limit: sharing only affects speed."""
     closed = set(sets)
     fresh = set(sets)
     while fresh and len(closed) < _MOST_SETS:

@@ -1,4 +1,4 @@
-"""Services planned in a run's earlier environments: one that is equal in the next environment is not planned again."""
+"""Services planned for earlier environments of a run: an equal one in the next environment is not planned again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from envctl.planner.service_context import ServiceContext
 from envctl.planner.service_secrets import secret_env
 
 Planned: TypeAlias = tuple[Sequence[Unit], Sequence[Problem]]
-"""The units of a service, and what is wrong with them."""
+"""The units of a service, and their problems."""
 
 _LATEST: Final = 4
 """How many variants of a service are remembered. Comparing with all would take quadratic time."""

@@ -1,4 +1,4 @@
-"""Some services of an environment, with all that they depend on."""
+"""Selects services of an environment, with all that they depend on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from envctl.suggest import did_you_mean
 
 
 def needed_services(resolved: Resolved, services: Sequence[str]) -> frozenset[str]:
-    """These services and all that they depend on; names that the spec does not have are left out."""
+    """These services and all their dependencies, without unknown names."""
     declared = resolved.data["services"]
     names = (name for name in services if name in declared)
     return _closure(names, lambda name: declared[name]["depends_on"])
@@ -43,7 +43,7 @@ def inactive_services(
 
 
 def select(plan: Plan, services: Sequence[str]) -> Plan:
-    """The plan of these services and what they depend on; the whole plan for none. UsageError for an unknown one."""
+    """The plan of these services and their dependencies; the whole plan if none are given. UsageError for an unknown one."""
     if not services:
         return plan
     units = {unit.service: unit for unit in plan.units}

@@ -21,12 +21,12 @@ class RenderText(Protocol):
     """Fills in a project's own text, the source of a `template` step; `name` is its file."""
 
     def __call__(self, source: str, values: Mapping[str, Any], name: str) -> str:
-        """The text. EnvctlError, which names file and line, if it cannot be made."""
+        """The text. EnvctlError, with file and line, if that fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceContext:
-    """One service of the resolved spec, and what its units are decided from.
+    """One service of the resolved spec, with everything that its units depend on.
 
     `template_digest` is a digest of the project's own templates that images are made from.
     """
@@ -42,9 +42,9 @@ class ServiceContext:
     host_users: frozenset[str] = frozenset()
     """The users who have the owner's numbers."""
     users: Sequence[object] = ()
-    """What the users of all services are decided from."""
+    """The data that decides the users of all services."""
     copies: dict[tuple[str, tuple[str, ...]], HashedTree] = field(default_factory=dict)
-    """By source and what is excluded, what copies of services that are planned together take."""
+    """The files of copies, by source and excluded patterns, for services that are planned together."""
 
     @property
     def service(self) -> ServiceData:
@@ -58,7 +58,7 @@ class ServiceContext:
 
     @property
     def user(self) -> str | None:
-        """The user it runs as: a built service has its own unless the spec names one."""
+        """The user that it runs as: a built service gets its own unless the spec names one."""
         context = self.service["user"]
         if context is not None and context["name"]:
             return context["name"]

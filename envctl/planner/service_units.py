@@ -1,4 +1,4 @@
-"""The units of one service: what they are made from, and how they run."""
+"""The units of one service: their source, and how they run."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class VolumeNote:
 
 
 def unused(plan: Plan, observed: Observed) -> tuple[str, ...]:
-    """The volumes that are there and that no unit of the plan has; none if not all of the spec is in the plan."""
+    """The existing volumes that no unit of the plan has; none if the plan is only a part of the spec."""
     if plan.left_out or plan.inactive:
         return ()
     units = {unit.name: unit for unit in plan.units}
@@ -98,7 +98,7 @@ def notes(
 
 
 def unused_note(name: str, size: int | None = None) -> VolumeNote:
-    """What is to be said of a volume that nothing uses any more."""
+    """The note about a volume that no unit uses any more."""
     text = f"volume {name} is no longer in the spec; it stays{_of(size)}: {_DELETES}"
     return VolumeNote(name, VolumeState.UNUSED, text, size)
 

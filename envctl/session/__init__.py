@@ -117,7 +117,7 @@ class Session:
 
     @property
     def unknown_reason(self) -> str:
-        """Why nobody can tell what is wanted of this environment; "" if the spec tells."""
+        """Why the desired state of this environment is unknown; "" if it is known."""
         if self.plan_or_none is not None:
             return ""
         if self.spec.removed is not None:

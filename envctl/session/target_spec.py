@@ -62,7 +62,7 @@ class TargetSpec:
         return self.where("services", service, "hooks", "after_start", index)
 
     def text(self, key: Literal["backend", "project"]) -> str | None:
-        """The value of a key at the top level, even of a spec that is broken; None if nobody can tell."""
+        """The value of a key at the top level, even in a broken spec; None if it is unknown."""
         if self.resolved:
             return self.resolved.data[key]
         return definition.peek(self._project.root, self._environment, key)

@@ -1,4 +1,4 @@
-"""`plan`: what an environment comes to, and what `up` would change."""
+"""`plan`: the plan of an environment, and what `up` would change."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from envctl.verbs.running_units import tell_lost
 
 
 def plan(project: Project, target: Target) -> Plan:
-    """The plan of a target; no engine is asked, no value of a secret looked up."""
+    """The plan of a target. It needs no engine, and looks up no secret."""
     return Session(project, target).plan
 
 
 def decide(project: Project, target: Target) -> Decision:
-    """What `up` would do now, and what is worth knowing of that."""
+    """What `up` would change now, with notes."""
     session = Session(project, target)
     observed = session.observe()
     tell_lost(session, observed)

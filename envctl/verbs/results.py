@@ -1,4 +1,4 @@
-"""What verbs tell whoever called them."""
+"""The results of verbs."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from envctl.trust.host_access import HostAccess
 
 Decided: TypeAlias = Callable[[Sequence[Change]], None]
-"""Called with what was decided, before any of it is done."""
+"""Called with the decision, before anything is changed."""
 
 
 def ignore_changes(_changes: Sequence[Change]) -> None:
-    """Nobody wants to know what was decided."""
+    """Ignore the decision."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What `up` would do now, and what is worth knowing of that: of volumes, and what the user has not allowed yet."""
+    """What `up` would change now, with notes about volumes, and the access that the user has not allowed yet."""
 
     plan: Plan
     changes: tuple[Change, ...]
@@ -33,18 +33,18 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class UpResult:
-    """What `up` did, and where what is up can be reached."""
+    """What `up` changed, and the addresses of the services."""
 
     plan: Plan
     changes: tuple[Change, ...]
     addresses: Mapping[str, tuple[str, ...]]
     simulated: bool = False
-    """Nothing really runs, and no address answers."""
+    """Whether the environment is only simulated: nothing runs, no address answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildPair:
-    """What a unit is made of in two environments: a build's digest or an image's name, None where it is not."""
+    """The sources of a unit in two environments: a build's digest or an image's name; None if it does not have the unit."""
 
     before: str | None
     after: str | None
@@ -56,12 +56,12 @@ class BuildPair:
 
     @property
     def same(self) -> bool:
-        """Whether it is the very same."""
+        """Whether both have the same source."""
         return self.before == self.after
 
     @property
     def only(self) -> str:
-        """Said of a unit that one of them has not."""
+        """What to show for the environment without the unit."""
         if self.before is None:
             return "only in the second"
         return "only in the first" if self.after is None else ""

@@ -1,4 +1,4 @@
-"""What `status` shows: a row for every unit there is or should be."""
+"""`status`: a row for every existing or planned unit."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from envctl.session import Session
 from envctl.verbs.running_units import require_names
 
 VOLUME: Final = "volume"
-"""The kind of a row that is a volume's, which nothing uses any more."""
+"""The kind of a row for a volume that no unit uses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One unit's state, as `status` shows it; `cause` says why it is not as the spec wants it."""
+    """The state of one unit, as `status` shows it; `cause` says why it differs from the spec."""
 
     environment: str
     backend: str
@@ -38,7 +38,7 @@ class Row:
 
 
 def status(project: Project, target: Target, services: Sequence[str] = ()) -> tuple[Row, ...]:
-    """The state of every unit there is or should be, or of those of these services.
+    """The state of every existing or planned unit, or of those of `services`.
 
     UsageError for a service that neither the spec nor the engine has.
     """
@@ -60,14 +60,14 @@ def status(project: Project, target: Target, services: Sequence[str] = ()) -> tu
 
 
 def _volume(environment: str, backend: str, name: str) -> Row:
-    """A volume that is there and that nothing uses."""
+    """The row of a volume that no unit uses."""
     cause = "no longer in the spec; `envctl down --volumes` deletes it"
     state = str(VolumeState.UNUSED)
     return Row(environment, backend, "", 0, name, VOLUME, state, str(Health.NONE), (), cause)
 
 
 def unknown_rows(session: Session, cause: str) -> tuple[Row, ...]:
-    """A row for every unit that there should be, where nobody can tell how they are."""
+    """A row for every planned unit, if their state is unknown."""
     plan = session.plan_or_none
     states = [
         UnitState(unit.name, unit.service, Status.UNKNOWN, replica=unit.replica)
@@ -82,13 +82,13 @@ def unknown_rows(session: Session, cause: str) -> tuple[Row, ...]:
 
 
 def _causes(session: Session, observed: Observed) -> Mapping[str, str]:
-    """By unit, how it differs from the spec, or why that is not known."""
+    """By unit, how it differs from the spec, or why that is unknown."""
     if session.unknown_reason:
         return dict.fromkeys(observed.units, session.unknown_reason)
     try:
         changes = session.changes(observed)
     except SpecError as error:
-        # A secret has no value, so nothing can be compared.
+        # A secret has no value, so units cannot be compared.
         names = {*(unit.name for unit in session.plan.units), *observed.units}
         return dict.fromkeys(names, error.problems[0].message)
     return {change.unit: change.cause for change in changes if change.key == change.unit}
@@ -120,7 +120,7 @@ def _row(
 
 
 def _why(state: UnitState) -> str:
-    """What the state itself tells of how it came to it."""
+    """The cause that the state itself shows."""
     if state.status is Status.OOM_KILLED:
         return killed_text(state)
     if state.status is Status.EXITED and state.exit_code:

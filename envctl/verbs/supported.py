@@ -1,4 +1,4 @@
-"""What is said of a verb that not every backend can do."""
+"""The error for a verb that a backend does not support."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from envctl.plan.target import DEFAULT_BACKEND
 
 
 def unsupported(backend: Backend, verb: str) -> EnvctlError:
-    """The error for a verb that a backend has not got."""
+    """The error for a verb that a backend does not support."""
     return EnvctlError(
         f"the {backend.name} backend does not support `envctl {verb}`",
         hint=f"another backend may, for instance @{DEFAULT_BACKEND}",

@@ -1,4 +1,4 @@
-"""`validate`: check environments down to what their backends can do."""
+"""`validate`: check environments, including what their backends support."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from envctl.verbs.acceptances import misnamed_acceptances
 
 
 def ignore_plan(_plan: Plan) -> None:
-    """Nobody wants to know of a plan."""
+    """Ignore a plan."""
 
 
 def validate(
@@ -24,7 +24,7 @@ def validate(
     *,
     planned: Callable[[Plan], None] = ignore_plan,
 ) -> tuple[str, ...]:
-    """Check these environments, or all; their names. SpecError, with all problems, if any is wrong.
+    """Check these environments, or all; their names. SpecError with the problems of all.
 
     `planned` is called with each plan.
     """

@@ -1,4 +1,4 @@
-"""`verify`: hold what is up against what its spec says."""
+"""`verify`: check that the running environment still matches the spec."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from envctl.verbs.running_units import lost_texts
 
 
 def verify(project: Project, target: Target) -> Verification:
-    """What is so, held against the spec; the spec's own checks, run inside."""
+    """Compare the running units with the spec, and run the spec's own checks inside them."""
     session = Session(project, target)
     observed = session.observe()
     plan, changes, store = session.desired_plan, session.changes(observed), session.store

@@ -214,7 +214,7 @@ class MachineBuilds(Protocol):
         """
 
     def box_checksum(self, base: Base) -> str:
-        """The checksum of a base's box; "" if there is none."""
+        """The checksum of a base's box; "" if the box does not exist."""
 
 
 @runtime_checkable

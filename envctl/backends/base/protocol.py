@@ -90,7 +90,7 @@ class LogLine:
 
 
 class NoEngineError(EnvctlError):
-    """There is no engine on this machine, so nothing can exist."""
+    """This machine has no engine, so no resources can exist."""
 
 
 class NotRunningError(EnvctlError):

@@ -17,7 +17,7 @@ from envctl.progress import Progress, Report, Stage
 SHOWN_LINES: Final = 30
 """How many lines of a failed step's output an error shows."""
 _LONGEST: Final = 16 * 1024
-"""Bytes of a line: what is longer is told in parts, as it comes."""
+"""The maximum length of a line, in bytes; a longer one is reported in parts."""
 """Bytes of a line: what is longer is told in parts, as it comes."""
 _NUMBERED: Final = re.compile(r"^\[(?:\S+ )?\s*(\d+)/(\d+)\] (.*)", re.DOTALL)
 _NOT_AT_HAND: Final = ("failed to resolve source metadata", "pull access denied", "failed to do request", "failed to authorize", "not found")  # fmt: skip

@@ -57,7 +57,7 @@ def open_file(root: Path, digest: str, size: int) -> Iterator[BinaryIO]:
 
 
 def copy_and_hash(source: BinaryIO, target: IO[bytes] | None = None) -> tuple[str, int]:
-    """Copy a file, or only read it if there is no target; its hash and its size."""
+    """Copy a file, or only read it without a `target`; its hash and its size."""
     digest, size = hashlib.sha256(), 0
     while chunk := source.read(_CHUNK):
         digest.update(chunk)

@@ -86,7 +86,7 @@ class OfflineBuilder:
         self._report(Progress(work, Stage.DONE, f"built from {FOLDER}"))
 
     def restore_image(self, name: str, version: str) -> None:
-        """Load a vendored image into the engine. EnvctlError if there is none."""
+        """Load a vendored image into the engine. EnvctlError if it is not vendored."""
         file = self._image_file(name, version)
         if file is None:
             raise EnvctlError(f"image {name} is not in {FOLDER}", hint=_HINT)

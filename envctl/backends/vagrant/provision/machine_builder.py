@@ -1,4 +1,4 @@
-"""Builds in a machine, where there is no container engine: the machine's disk becomes the box."""
+"""Builds in a machine, without a container engine: the machine's disk becomes the box."""
 
 from __future__ import annotations
 
