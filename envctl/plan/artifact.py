@@ -1,4 +1,4 @@
-"""A file of a rendered folder, and text that may be put out into one."""
+"""A file of a rendered folder, and the text that templates may output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from envctl.lazy_dataclass import dataclass
 
 
 class Quoted(str):
-    """Text in the syntax of its file already: the only thing a template may put out."""
+    """Text that is quoted for its file already: the only output that a template may have."""
 
     __slots__ = ()
 
@@ -20,7 +20,7 @@ class Quoted(str):
 class Artifact:
     """A file of the rendered folder: a template with its context, or a copy of `entry` of the project.
 
-    Exactly one of `template` and `copy_of` (project-relative, where `entry` is) is set. `mode` are permission bits.
+    Exactly one of `template` and `copy_of` (the path of `entry` in the project) is set. `mode` are permission bits.
     """
 
     path: str

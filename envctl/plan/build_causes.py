@@ -1,4 +1,4 @@
-"""What is recorded of a build with its image, and what a later build changed, in words. Pure."""
+"""The causes of rebuilding an image: what differs between the recorded build and the planned one. Pure."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _NOT_STEPS: Final = (
     "target ",
     "argument ",
 )
-"""What the texts of the parts that are no steps begin with; no step begins so."""
+"""The first words of parts that are not steps; no step begins with them."""
 
 
 class _Part(NamedTuple):
-    """One part of a build: told by its text, equal by its digest."""
+    """One part of a build. Its text names it; parts are equal if their digests are."""
 
     text: str
     digest: str
@@ -40,22 +40,22 @@ class _Part(NamedTuple):
 
 
 def build_text(build: Build | DockerfileBuild) -> str:
-    """A build's parts in full: kept with the image, so that a later comparison can name what changed."""
+    """All parts of a build, which are stored with the image, so that a later comparison can name what changed."""
     return canonical([{"text": part.text, "digest": part.digest} for part in _parts(build)])
 
 
 def build_causes(
     build: Build | DockerfileBuild, recorded: str, *, platform_at: Place | None = None
 ) -> tuple[Cause, ...]:
-    """All that differs between a build and the one whose `build_text` is `recorded`; empty if that does not tell.
+    """All differences between a build and the one with the `build_text` `recorded`; empty if they are unknown.
 
-    `platform_at` is the place of what says for which platform it is.
+    `platform_at` is the place that sets the platform.
     """
     old = _read(recorded)
     if not old:
         return ()
     new = list(_parts(build))
-    # An image that an earlier envctl made tells nothing of its base.
+    # An image made by an earlier version does not record its base.
     words = {part.text.partition(" ")[0] for part in old}
     if "base" not in words and "Dockerfile" not in words:
         new = [part for part in new if not part.text.startswith((_BASE, _TEMPLATES))]
@@ -82,7 +82,7 @@ def _parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
         for name, value in sorted(build.args.items()):
             yield _Part(f"argument {name}", digest([name, value]))
         return
-    # Its image has a name of its own on each platform, which is no other base.
+    # A base has another image name on each platform, but is the same base.
     image, _ = plain_name(build.base.image)
     base = replace(build.base, image=image, platform="")
     dated = f" at {base.snapshot}" if base.snapshot else ""
@@ -94,7 +94,7 @@ def _parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
 
 
 def _read(recorded: str) -> list[_Part]:
-    """What was recorded; nothing if it is no record of ours."""
+    """The recorded parts; none if the record is not envctl's."""
     try:
         return [_Part(str(part["text"]), str(part["digest"])) for part in json.loads(recorded)]
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -165,7 +165,7 @@ def _causes(old: Sequence[_Part], new: Sequence[_Part]) -> Iterator[Cause]:
 
 
 def _unequal(old: Sequence[_Part], new: Sequence[_Part]) -> tuple[list[_Part], list[_Part]]:
-    """The parts of each that the other does not have in the same place."""
+    """The parts that the two do not have in common, in the same order."""
     from difflib import SequenceMatcher
 
     gone: list[_Part] = []

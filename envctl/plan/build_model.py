@@ -1,4 +1,4 @@
-"""What units are made from: a base and ordered steps, a Dockerfile, or a ready image."""
+"""The sources of units: a base with ordered steps, a Dockerfile, or a ready image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Base:
     """What a build starts from: an image on a container engine, a box on a VM provider.
 
     `name` is the catalogue's ("debian:bookworm") or empty; `snapshot` a dated mirror, if one is set. With a `platform`
-    ("linux/arm64") the image is of that one, and `image` a name of its own; "" is the engine's.
+    ("linux/arm64") the image is for that platform, and `image` has another name; "" means the engine's own platform.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class InstallPackages:
-    """Packages of the distribution, in sorted order."""
+    """Packages of the distribution, sorted."""
 
     names: tuple[str, ...]
     where: Place | None = metadata_field()
@@ -39,7 +39,7 @@ class InstallPackages:
 
 @dataclass(frozen=True, slots=True)
 class CreateUser:
-    """A system user, made unless the packages already made it; `uid` doubles as its gid.
+    """A system user, created unless a package already did so; `uid` is also the gid.
 
     With a `gid` both numbers are those of a user of the host; others in the image may have them, too.
     """
@@ -53,7 +53,7 @@ class CreateUser:
 
 @dataclass(frozen=True, slots=True)
 class MakeDirectories:
-    """Directories that the unit's user owns: made if missing, left alone if there."""
+    """Folders that the unit's user owns; existing ones are left alone."""
 
     paths: tuple[str, ...]
     owner: str
@@ -80,7 +80,7 @@ class CopyFiles:
 
 @dataclass(frozen=True, slots=True)
 class WriteFile:
-    """A text made at plan time (the `template` step)."""
+    """A text that is filled in when the plan is made (the `template` step)."""
 
     target: str
     text: str
@@ -91,10 +91,10 @@ class WriteFile:
 
 @dataclass(frozen=True, slots=True)
 class BuildSecret:
-    """A secret that a command reads at /run/secrets/NAME while it builds, and that is in nothing it makes.
+    """A secret that a build command reads at /run/secrets/NAME. The image does not contain it.
 
-    What is built is known by its name: another value builds nothing anew. `env` is the environment variable the spec names
-    as a source, if it does.
+    A build is identified by the secret's name: another value does not rebuild it. `env` is the environment variable that
+    the spec names as the source, or "".
     """
 
     name: str
@@ -103,7 +103,7 @@ class BuildSecret:
 
 @dataclass(frozen=True, slots=True)
 class RunCommand:
-    """A command while building: `argv` as it is; a shell script is ("/bin/sh", "-ec", script)."""
+    """A command of a build: its `argv`; a shell script is ("/bin/sh", "-ec", script)."""
 
     argv: tuple[str, ...]
     user: str = "root"
@@ -115,7 +115,7 @@ class RunCommand:
 
 @dataclass(frozen=True, slots=True)
 class PipInstall:
-    """Python packages, into a virtual environment made if missing. `requirements` is a path inside."""
+    """Python packages, in a virtual environment that is created if missing. `requirements` is a path inside."""
 
     venv: str
     requirements: str = ""
@@ -125,7 +125,7 @@ class PipInstall:
 
 @dataclass(frozen=True, slots=True)
 class NpmInstall:
-    """`npm ci` (or `install` where no lock file is) in `directory`, or named packages globally."""
+    """`npm ci` (without a lock file `npm install`) in `directory`, or named packages globally."""
 
     directory: str = ""
     packages: tuple[str, ...] = ()
@@ -147,7 +147,7 @@ Step: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """An image to be made: a base and ordered steps.
+    """An image to build: a base and ordered steps.
 
     `digest` names what it is (see `digest.build_digest`), however its package installs are laid
     out in steps; units with the same digest share one image. `strategy` is a wish to the backend, in its

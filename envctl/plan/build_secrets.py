@@ -29,6 +29,6 @@ def secret_names(units: Iterable[Unit]) -> frozenset[str]:
 
 
 def secrets_to_build(changes: Iterable[Change]) -> tuple[str, ...]:
-    """The names of the secrets of all that is to be built, sorted."""
+    """The names of the secrets of these builds, sorted."""
     builds = (change.target for change in changes if isinstance(change.target, Build))
     return tuple(sorted({secret.name for build in builds for secret in build_secrets(build)}))

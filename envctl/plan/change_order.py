@@ -1,7 +1,7 @@
-"""What lets go of something before something else takes it: the order between changes of different units. Pure.
+"""The order between changes of different units: a resource is released before another unit takes it. Pure.
 
-A change waits for that of the unit which still has what it takes. Where they would wait for each other, for
-instance because two services swap their ports, units are stopped first, and all of them before any is made.
+A change that takes a resource waits for the change of the unit that still has it. If changes would wait for each other,
+for instance because two services swap ports, these units are stopped first, all before any is created.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TAKES: Final = (Action.CREATE, Action.REPLACE, Action.RECONFIGURE, Action.START
 
 @dataclass(frozen=True, slots=True)
 class _Handover:
-    """`giver` has what the change of `taker` needs, and is not to keep it."""
+    """`giver` has a resource that the change of `taker` needs, and will not keep it."""
 
     giver: str
     taker: str
@@ -32,7 +32,7 @@ class _Handover:
 def in_order(
     changes: Sequence[Change], observed: Observed, units: Mapping[str, Unit]
 ) -> tuple[Change, ...]:
-    """The changes of units, each after what lets go of what it takes; with stops where that takes them.
+    """The changes of units, each after those that release what it takes; with additional stops if necessary.
 
     `units` are those of the plan; `changes` come in an order that their needs allow, and so do those that are given back.
     """
@@ -49,7 +49,7 @@ def in_order(
 
 
 def stuck(changes: Sequence[Change], observed: Observed, plan: Plan) -> Sequence[str]:
-    """What changes take from services that are left out of the plan, in words."""
+    """The resources that changes take from services that are not in the plan, in words."""
     units = {unit.name: unit for unit in plan.units}
     return [
         f"{handover.giver} still has what {handover.taker} takes: {_and(handover.what)}"
@@ -95,7 +95,7 @@ def _stopped(changes: Sequence[Change], handovers: Sequence[_Handover]) -> list[
 
 
 def _reached(start: str, needs: Mapping[str, set[str]]) -> set[str]:
-    """All that a change waits for, by way of others too."""
+    """All that a change waits for, directly or through others."""
     seen: set[str] = set()
     todo = [start]
     while todo:
@@ -114,7 +114,7 @@ def _stop(
         f"{handover.taker} takes its {_and(handover.what)}" for handover in own_handovers
     )
     involved = {name, *(handover.taker for handover in own_handovers)}
-    # What is made for it is made before anything is stopped for it.
+    # Its image is built before anything is stopped for it.
     builds = [
         need
         for change in changes
@@ -149,7 +149,7 @@ def _linked(change: Change, handovers: Sequence[_Handover], stops: Mapping[str, 
 
 
 def _sorted(changes: Sequence[Change]) -> tuple[Change, ...]:
-    """Each after what it needs, otherwise as they were."""
+    """The changes, each after those it needs, otherwise in the same order."""
     place = {change.key: index for index, change in enumerate(changes)}
     waiting: dict[str, list[int]] = {}
     missing = [0] * len(changes)

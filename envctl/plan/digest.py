@@ -1,7 +1,7 @@
-"""Canonical text of a plan's parts, and the identities made of it.
+"""Canonical texts of a plan's parts, and the identities derived from them.
 
-Two identities are kept apart: the build's (what is in the image) and the run's (how its process
-runs), so that an environment variable does not rebuild and a package does not merely restart.
+A unit has two identities: that of its build (the content of the image) and that of its run (how the process runs).
+So another environment variable does not rebuild the image.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DIGEST_LENGTH = 24
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON types; dataclasses name their class, metadata fields are left out, and added fields that are empty."""
+    """The value as JSON types. Dataclasses include the name of their class; metadata fields and empty added fields are left out."""
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value) and not isinstance(value, type):
@@ -38,7 +38,7 @@ def plain(value: Any) -> Any:
 
 
 def canonical(value: Any) -> str:
-    """One text for equal values, whatever order their mappings were written in."""
+    """The same text for equal values, independent of the order of mappings."""
     return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -52,8 +52,7 @@ def digest(value: Any) -> str:
 def build_digest(base: Base, steps: Sequence[Step], template_digest: str = "") -> str:
     """The identity of a build; `template_digest` is a digest of the project's own templates it is made by.
 
-    How the packages are spread over install steps does not count: that is layering, done so that
-    builds share layers, and may change when another environment does.
+    The distribution of packages over install steps does not count: it only decides which layers builds share.
     """
     packages = sorted(
         {name for step in steps if isinstance(step, InstallPackages) for name in step.names}
@@ -63,12 +62,12 @@ def build_digest(base: Base, steps: Sequence[Step], template_digest: str = "") -
 
 
 def run_text(run: Run) -> str:
-    """The run identity in full: kept as a label, so that a later comparison can name what changed."""
+    """The full run identity, which is stored as a label, so that a later comparison can name what changed."""
     return canonical(run)
 
 
 def is_same_run(recorded: str, run: Run) -> bool:
-    """Whether a `run_text` was made of this run, whatever the secrets' values were."""
+    """Whether a `run_text` describes this run, apart from the values of secrets."""
     try:
         old = json.loads(recorded)
         return bool(_without_digests(old) == _without_digests(plain(run)))

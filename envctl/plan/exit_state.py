@@ -10,12 +10,12 @@ from envctl.plan.state import Status, UnitState
 from envctl.plan.text import size_text
 
 _SIGNALS = 128
-"""What a shell, and an engine, add to the number of the signal that ended a process."""
+"""Shells and engines add this to the number of the signal that ended a process."""
 _REFUSALS = {126: "its command cannot be run", 127: "its command was not found"}
 
 
 def exit_text(code: int | None) -> str:
-    """An exit code, with the name of the signal that it stands for: "exit code 143 (SIGTERM)". "" for None."""
+    """An exit code, with the name of its signal: "exit code 143 (SIGTERM)". "" for None."""
     if code is None:
         return ""
     with suppress(ValueError):
@@ -32,13 +32,13 @@ def memory_text(state: UnitState) -> str:
 
 
 def killed_text(state: UnitState) -> str:
-    """That the kernel killed it for the memory it used, with its limit."""
+    """The text for a process that the kernel killed because of its memory, with the limit."""
     limit = memory_text(state)
     return "killed for memory" + (f" ({limit})" if limit else "")
 
 
 def ended_with(state: UnitState) -> str:
-    """With what, and why, the last process of a unit ended, as far as that is known; "" if nothing is."""
+    """The exit code of a unit's last process, and the cause if known; "" if both are unknown."""
     if state.status is Status.OOM_KILLED:
         parts = [killed_text(state)]
     else:
@@ -47,7 +47,7 @@ def ended_with(state: UnitState) -> str:
 
 
 def remedy(state: UnitState) -> str:
-    """What to do about how it ended, where that is known; else ""."""
+    """What to do about it; "" if that is unknown."""
     if state.status is Status.OOM_KILLED:
         return "raise `resources.memory` of the service"
     return ""

@@ -1,4 +1,4 @@
-"""Names that several rooms must agree on. Loads nothing: every command comes by here."""
+"""Image names that several packages share. It imports nothing, because every command loads it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 
 
 def base_image(name: str, snapshot: str = "") -> str:
-    """The image of a base of the catalogue: the official one, or one of its own for each dated mirror."""
+    """The image of a base of the catalogue: the official one, or another for each dated mirror."""
     if not snapshot:
         return name
     return f"envctl-base/{name}-{hashlib.sha256(snapshot.encode()).hexdigest()[:12]}"

@@ -1,6 +1,6 @@
 """Volumes that an image declares (`VOLUME`) and the spec does not name: each unit has its own, which outlives it. Pure.
 
-They are called UNIT:PATH, as no volume of a spec can be.
+They are named UNIT:PATH, which no volume of a spec can be.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ _SECRETS = "/run/secrets"
 
 
 def called(unit: str, path: str) -> str:
-    """What the volume at a path of a unit's image is called."""
+    """The name of the volume for a path of a unit's image."""
     return f"{unit}:{path}"
 
 
 def parted(name: str) -> tuple[str, str] | None:
-    """The unit and the path of such a volume; None if it is one of the spec."""
+    """The unit and the path of such a volume; None for a volume of the spec."""
     unit, colon, path = name.partition(":")
     return (unit, path) if colon else None
 
 
 def unnamed(unit: Unit, declared: Collection[str]) -> tuple[Volume, ...]:
-    """Volumes for the paths that an image declares, but for those where the spec has something itself."""
+    """Volumes for the paths that an image declares, except paths where the spec mounts something."""
     run = unit.run
     used = {thing.target for thing in run.mounts} | {thing.target for thing in run.volumes}
     used |= (
@@ -39,17 +39,17 @@ def unnamed(unit: Unit, declared: Collection[str]) -> tuple[Volume, ...]:
 
 
 def may_declare(source: Source) -> bool:
-    """Whether what a unit is made from may declare volumes: a base of the catalogue does not."""
+    """Whether a unit's source may declare volumes. A base of the catalogue does not."""
     return not isinstance(source, Build) or not source.base.name
 
 
 def with_volumes(unit: Unit, more: tuple[Volume, ...]) -> Unit:
-    """The unit with these volumes, too."""
+    """The unit with these additional volumes."""
     run = replace(unit.run, volumes=(*unit.run.volumes, *more))
     return replace(unit, run=run) if more else unit
 
 
 def plan_with_volumes(plan: Plan, more: Mapping[str, tuple[Volume, ...] | None]) -> Plan:
-    """The plan whose units have the volumes of their images, as far as they are known."""
+    """The plan with the volumes that its units' images declare, as far as these are known."""
     units = tuple(with_volumes(unit, more.get(unit.name) or ()) for unit in plan.units)
     return replace(plan, units=units)

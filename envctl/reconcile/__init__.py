@@ -1,1 +1,1 @@
-"""Making what exists match the plan: compare, carry the changes out, wait until units are ready."""
+"""Makes an environment match its plan: compares, applies changes, waits until units are ready."""

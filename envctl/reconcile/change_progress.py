@@ -1,4 +1,4 @@
-"""How far a change, or a unit on its way to being ready, has come."""
+"""The progress of a change, or of a unit that is becoming ready."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Phase(Enum):
-    """DONE is a change that was made; READY is a unit that dependents may rely on after it."""
+    """DONE: the change was applied. READY: dependents may start."""
 
     WAITING = "waiting"
     DOING = "doing"

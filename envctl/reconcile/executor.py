@@ -1,7 +1,7 @@
-"""Applies changes in parallel: each when what it needs is done and what it depends on is ready.
+"""Applies changes in parallel: each when the changes it needs are done and its dependencies are ready.
 
-One loop in the caller's thread decides what is due; changes, probes and hooks run in daemon threads, so
-that an interrupt ends the process at once, whatever an engine is busy with.
+One loop in the caller's thread decides what is due. Changes, probes and hooks run in daemon threads, so
+an interrupt ends the process at once.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def bring_up(
     `observed` is the state that the changes were decided on; without changes the engine is not asked for it again.
 
     A unit is started when its dependencies have reached the condition it asks for. What does not
-    depend on a failed unit goes on; failed units stay as they are, so that one can look at them. What programs
+    depend on a failed unit goes on; failed units stay as they are, for inspection. What programs
     print passes through `mask` before it is shown: it may hold the value of a secret. `explain` may add to an error
     before it is raised.
     """
@@ -169,7 +169,7 @@ class _Executor:
         self._report(Progress(_work_name(change), Stage.FAILED, f"not done: {name} failed"))
 
     def _fail_unit(self, change: Change) -> None:
-        # A build or a stop has a key of its own: the unit's own change says what becomes of the unit.
+        # A build or a stop has another key: only the unit's own change decides the unit's state.
         if change.key == change.unit:
             self.watcher.give_up(change.unit)
 

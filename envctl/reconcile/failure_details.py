@@ -1,4 +1,4 @@
-"""What a reader needs to see why a unit failed."""
+"""Shows why a unit failed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def failure(
     where: Place | None,
     mask: Callable[[str], str],
 ) -> EnvctlError:
-    """The error for a unit that did not come up; `where` is the place to blame."""
+    """The error for a unit that did not become ready; `where` is the place of its cause."""
     remedy_text = state and remedy(state)
     look = "look inside with `envctl logs` and `envctl exec`"
     return EnvctlError(
@@ -34,7 +34,7 @@ def failure(
 
 
 def quoted(who: str, text: str) -> str:
-    """What somebody said, with who it was; "" if it is nothing."""
+    """An output with its source; "" if it is empty."""
     lines = text.strip().splitlines()
     if len(lines) > 1:
         return f"{who}:\n" + "\n".join(f"  {line}" for line in lines[-LOG_LINES:])
@@ -42,7 +42,7 @@ def quoted(who: str, text: str) -> str:
 
 
 def evidence(backend: Backend, name: str, output: str) -> str:
-    """What a reader needs to see why a unit failed: what its probe or hook said, the last log lines."""
+    """The details of a failed unit: the output of its probe or hook, and its last log lines."""
     parts = [output] if output else []
     try:
         lines: deque[str] = deque(

@@ -1,4 +1,4 @@
-"""Units that are changed because the user asks for it, whether or not they match the spec. Pure."""
+"""Changes that the user requests for units, even if they match the spec. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from envctl.plan.model import Kind, Plan, Unit
 from envctl.plan.state import Observed, Status, UnitState
 
 Forced: TypeAlias = Mapping[str, tuple[Action, str]]
-"""By unit, what is done to it at least, REPLACE or RESTART, and why, in words."""
+"""By unit, the requested action, REPLACE or RESTART, and its cause in words."""
 
 NOTHING_FORCED: Final[Forced] = {}
 _REQUESTED: Final = "you asked for it"
@@ -19,12 +19,12 @@ _WEAKER: Final[Mapping[Action, frozenset[Action]]] = {
     Action.REPLACE: frozenset({Action.RECONFIGURE, Action.START, Action.RESTART, Action.HOOK}),
     Action.RESTART: frozenset({Action.START, Action.HOOK}),
 }
-"""By action, those that it makes unnecessary."""
+"""By action, the actions that it includes."""
 _NOTHING_TO_STOP: Final = (Status.MISSING, Status.CREATED)
 
 
 def recreations(plan: Plan, services: Sequence[str]) -> Forced:
-    """Make every unit of these services anew; of all for none."""
+    """Replace every unit of these services, or of all if none are given."""
     return {
         unit.name: (Action.REPLACE, _REQUESTED)
         for unit in plan.units
@@ -35,9 +35,9 @@ def recreations(plan: Plan, services: Sequence[str]) -> Forced:
 def restarts(
     plan: Plan, observed: Observed, services: Sequence[str], *, dependents: bool
 ) -> Forced:
-    """Restart every unit that exists of these services, or of all, and with `dependents` what runs and depends on them.
+    """Restart every existing unit of these services, or of all; with `dependents`, also running units that depend on them.
 
-    Tasks that have ended stay so.
+    Tasks that have ended are not run again.
     """
     existing = [unit for unit in plan.units if unit.name in observed.units]
     causes = {
@@ -57,7 +57,7 @@ def restarts(
 def _dependent_causes(
     plan: Plan, observed: Observed, services: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
-    """The services that run and depend on these, by way of others too, each with the reason for a restart."""
+    """The running services that depend on these, directly or through others, each with the cause of its restart."""
     restarted = set(services)
     # In a plan dependencies come first.
     for unit in plan.units:
@@ -71,7 +71,7 @@ def _dependent_causes(
 def with_forced(
     unit: Unit, change: Change | None, state: UnitState | None, forced: Forced
 ) -> Change | None:
-    """The change of a unit, if what was asked for is not more; that otherwise, with the causes of both."""
+    """The larger of a unit's change and the requested one, with the causes of both."""
     if unit.name not in forced or state is None or state.status in _NOTHING_TO_STOP:
         return change
     action, text = forced[unit.name]

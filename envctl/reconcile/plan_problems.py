@@ -1,4 +1,4 @@
-"""What is wrong with a plan for the backend that it is for."""
+"""The problems of a plan on its backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The states of units now, where the engine's own health probe is not the last word."""
+"""The current states of units, with envctl's own probe for those that the engine has not found healthy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def probe_states(
 ) -> list[UnitState]:
     """The units' states; where the engine has not found a unit healthy, envctl's probe runs once.
 
-    What the engine says is as old as its last probe: `up` goes by envctl's own, and so does every command after it.
+    The engine's result is as old as its last probe. `up` uses envctl's own probe, and so do all other commands.
     """
     return all_at_once(lambda unit: _probe_state(backend, unit, observed, mask), units)
 

@@ -1,4 +1,4 @@
-"""When a unit counts as ready, and when as failed. Pure: a verdict on what was observed."""
+"""Decides from the observed state whether a unit is ready or has failed. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from envctl.plan.state import Health, Status, UnitState
 TASK_TIMEOUT = 3600.0
 """Seconds a task may run while `up` waits for it."""
 MOST_RESTARTS = 3
-"""So many restarts by the engine are a crash loop."""
+"""The number of restarts by the engine that counts as a crash loop."""
 PATIENCE = Probe(ProbeKind.COMMAND, ())
-"""A unit without a probe has as long to run as one with the default probe."""
+"""The probe whose times apply to a unit without a probe."""
 
 
 class Readiness(Enum):
@@ -26,7 +26,7 @@ class Readiness(Enum):
 
 
 def judge(unit: Unit, state: UnitState | None, *, waited: float) -> tuple[Readiness, str]:
-    """The verdict and what to tell about it, `waited` seconds after the unit was started."""
+    """The verdict and its message, `waited` seconds after the unit was started."""
     if state is None:
         return Readiness.FAILED, "it is gone"
     if unit.kind is Kind.TASK:
@@ -38,11 +38,11 @@ def judge(unit: Unit, state: UnitState | None, *, waited: float) -> tuple[Readin
             "it keeps exiting and being restarted", ended_with(state), " (%s)"
         )
     if state.status is not Status.RUNNING or state.defect:
-        # One that cannot be reached just now may be busy: it has not failed for that.
+        # A unit that does not answer may be busy: that is not a failure.
         stands = state.defect or _with_reason(f"it is still {state.status}", state.cause, ": %s")
         allowed = allowance(unit.run.probe or PATIENCE)
         if state.status is Status.CREATED:
-            # A busy machine starts its process late; the times of the probe are meant for the process.
+            # A busy machine starts the process late; the probe's times apply to the process.
             allowed = max(allowed, allowance(PATIENCE))
         if waited > allowed:
             return Readiness.FAILED, f"after {allowed:g} s {stands}"
@@ -65,7 +65,7 @@ def _judge_task(state: UnitState, waited: float) -> tuple[Readiness, str]:
 
 
 def ended_text(state: UnitState, what: str = "it") -> str:
-    """That a process ended: with what, and why, as far as that is known."""
+    """The message for a process that ended: its exit code, and the cause if known."""
     if state.status is Status.OOM_KILLED:
         return _with_reason(f"{what} was {killed_text(state)}", state.cause, ": %s")
     if state.status is Status.STOPPED:

@@ -1,4 +1,4 @@
-"""Waits until units are ready: observes them, runs probes and hooks, and notices what fails on the way."""
+"""Waits until units are ready: observes them, runs probes and hooks, and detects failures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from envctl.reconcile.work_results import WorkResults
 SETTLE = 1.0
 """Seconds a unit without a probe has to live before `up` calls it started."""
 DECISION_TIME = 10.0
-"""Seconds that a machine's init may take to note how a process ended."""
+"""Seconds that a machine's init may take to record how a process ended."""
 TICK = 0.1
 """Seconds between two observations of an engine that answers at once."""
 _FIRST_PAUSE = 0.1
@@ -63,7 +63,7 @@ class ReadinessWatcher:
         self.failures: list[EnvctlError] = []
         self.observed: Observed | None = None
         self.pause = TICK
-        """Seconds between two looks, if nothing happens meanwhile."""
+        """Seconds between two observations, if nothing happens meanwhile."""
         self.next_look = 0.0
         self._backend, self._report, self._mask = backend, report, mask
         self._work_names, self._results = work_names, results
@@ -96,7 +96,7 @@ class ReadinessWatcher:
         return ""
 
     def started(self, name: str) -> bool:
-        """Wait for this unit from now on; False if it is not one of those watched."""
+        """Wait for this unit from now on; False if it is not watched."""
         watch = self._watches.get(name)
         if watch is not None:
             watch.phase, watch.since = Phase.DONE, time.monotonic()
@@ -104,12 +104,12 @@ class ReadinessWatcher:
         return watch is not None
 
     def give_up(self, name: str) -> None:
-        """Take a unit as failed without an error of its own: its change failed, or was never made."""
+        """Mark a unit as failed without its own error: its change failed, or was not applied."""
         if name in self._watches:
             self._watches[name].phase = Phase.FAILED
 
     def observe(self) -> None:
-        """Look at the units that are waited for, if it is time to."""
+        """Observe the units that are waited for, if it is time to."""
         before = time.monotonic()
         if before < self.next_look:
             return
@@ -118,7 +118,7 @@ class ReadinessWatcher:
             return
         self.observed, self._known = self._known or self._backend.observe(), None
         now = time.monotonic()
-        # An emulated machine has little time: most of it is for its own work, not for our questions.
+        # An emulated machine is slow: most of its time is for its own work, not for our questions.
         self.pause = max(TICK, 2 * (now - before))
         self.next_look = now + 2 * (now - before)
         for watch in waiting:
@@ -185,7 +185,7 @@ class ReadinessWatcher:
     def _fail(
         self, watch: _Watch, brief: str, *, output: str = "", where: Place | None = None
     ) -> None:
-        """Take a unit as failed; `where` is the place to blame, if it is not the whole service's."""
+        """Mark a unit as failed; `where` is the place of the cause, if it is not the whole service's."""
         watch.phase = Phase.FAILED
         name, where = watch.unit.name, where or watch.unit.where
         self._report(Progress(self._work_name(watch), Stage.FAILED))
@@ -225,7 +225,7 @@ class ReadinessWatcher:
                 self._fail(watch, f"{ended_text(state)} after it had started")
 
     def _decided_states(self, names: Sequence[str]) -> Mapping[str, UnitState]:
-        """What these units do; one that is just ending is waited for, a few seconds at most."""
+        """The states of these units, after waiting a few seconds at most for units that are just ending."""
         end = time.monotonic() + DECISION_TIME
         while True:
             states = self._backend.observe().units

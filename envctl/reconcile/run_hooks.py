@@ -19,11 +19,11 @@ _MOST_OUTPUT = 256 * 1024
 
 
 class HookError(EnvctlError):
-    """A hook that failed; the details are what it printed."""
+    """A hook failed; the details are its output."""
 
 
 def unsupported(plan: Plan, backend: Backend) -> Sequence[Problem]:
-    """The after_start hooks of a plan for a backend that cannot tell which of them have run."""
+    """The problems of `after_start` hooks on a backend that does not record which have run."""
     if isinstance(backend, RecordsHooks):
         return ()
     return tuple(
@@ -38,7 +38,7 @@ def unsupported(plan: Plan, backend: Backend) -> Sequence[Problem]:
 
 
 def are_due(unit: Unit, state: UnitState | None) -> bool:
-    """Whether after_start hooks have to run."""
+    """Whether `after_start` hooks have to run."""
     return state is not None and first_due(unit, state) < len(unit.hooks.after_start)
 
 
@@ -46,7 +46,7 @@ def after_start(unit: Unit, state: UnitState, backend: Backend, report: Report) 
     """Run those after_start hooks that are due, in order; the first that fails ends it, with a HookError."""
     names, hooks = digests(unit), unit.hooks.after_start
     for index in range(first_due(unit, state), len(hooks)):
-        # Work of its own, so that it is shown when it begins.
+        # Separate work, so that its start is shown.
         work = f"after_start hook {index + 1} of {unit.name}"
         report(Progress(work, Stage.STARTED))
         failure, output = _run(backend, unit, names[index], hooks[index])
