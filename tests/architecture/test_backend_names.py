@@ -15,6 +15,8 @@ from tests.architecture.source import PACKAGE, nodes
 
 OWN = ("backends/docker/", "backends/vagrant/")
 NAMES = re.compile(r"docker(?!_?file|_?ignore)|vagrant|libvirt", re.IGNORECASE)
+FIELDS = frozenset({"id", "attr", "arg", "name", "module", "asname"})
+"""Of nodes: where they have a name."""
 
 REASONS: dict[str, tuple[int, str]] = {
     "bases/rootfs.py": (7, "the files of apt in the official images have these names"),
@@ -61,14 +63,16 @@ REASONS: dict[str, tuple[int, str]] = {
 
 def mentions(module: Sequence[ast.AST]) -> Iterator[str]:
     """Where a module names a backend: in a name that is bound or read, or in a text."""
-    docstrings = {id(text) for node in module for text in _docstring(node)}
+    docstrings = {
+        id(text) for node in module if "body" in node._fields for text in _docstring(node)
+    }
     for node in module:
         if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
             text = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
             if id(node) not in docstrings:
                 yield from NAMES.findall(text)
-        for field in ("id", "attr", "arg", "name", "module", "asname"):
-            name = getattr(node, field, None)
+        for field in FIELDS.intersection(node._fields):
+            name = getattr(node, field)
             if isinstance(name, str):
                 yield from NAMES.findall(name)
 

@@ -221,6 +221,7 @@ def test_the_report_is_made_of_what_is_known_and_tells_what_is_still_to_be_tried
     assert due_text([]) == ""
 
 
+@pytest.mark.slow
 def test_what_a_process_waits_for_a_processor_is_known():
     code = (
         "import os, time\n"

@@ -97,6 +97,7 @@ def test_a_port_is_known_to_the_process_that_the_spec_tells_of_it(checkout: Chec
     assert web.run.process.env == {"URL": f"http://127.0.0.1:{ports(project)['web']}"}
 
 
+@pytest.mark.slow
 def test_a_fresh_clone_is_looked_at_without_a_choice(checkout: Checkout) -> None:
     project = checkout("shop")
     text = project.cli("plan", "dev", "--offline").stdout
