@@ -11,6 +11,7 @@ import pytest
 from envctl import definition
 from envctl.definition.entries import catalogues_of
 from envctl.definition.names import BUILT_IN
+from envctl.definition.tree import ListNode
 from envctl.planner.package_layers import package_sets
 from tests.unit.definition.helpers import HEAD, load, problems, write
 
@@ -212,7 +213,7 @@ GIVEN = "secrets: {a_secret: {generate: 12}}\nservices:\n  a-service:\n    exten
 def test_an_entry_of_envctl_is_a_valid_service(tmp_path: Path, name: str) -> None:
     entry = catalogues_of(None).entry(name)
     assert entry is not None
-    kinds = {"secret": "a_secret"}
+    kinds = {"secret": "a_secret", "file": "envctl.yaml"}
     required = {
         word: kinds[parameter["kind"]]
         for word, parameter in entry.data["parameters"].items()
@@ -237,10 +238,22 @@ def test_an_entry_of_envctl_is_a_valid_service(tmp_path: Path, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", BUILT_IN_ENTRIES)
+def test_an_entry_uses_each_of_its_parameters(name: str) -> None:
+    catalogues = catalogues_of(None)
+    entry, content = catalogues.entry(name), catalogues.text(name)
+    assert entry is not None
+    assert content is not None
+    service = content[1].decode().partition("\nservice:\n")[2]
+    used = set(re.findall(r"(?<!\$)\$\{(\w+)\}", service))
+    unused = {word for word in entry.data["parameters"] if not {word, f"{word}_folder"} & used}
+    assert unused == set()
+
+
+@pytest.mark.parametrize("name", BUILT_IN_ENTRIES)
 def test_shellcheck_has_nothing_to_say_against_the_scripts(tmp_path: Path, name: str) -> None:
     entry = catalogues_of(None).entry(name)
     assert entry is not None
-    build = entry.service["build"]
+    build = entry.service.get("build", ListNode(entry.service.position))
     assert isinstance(build, list)
     steps = [str(step["run"]) for step in build if isinstance(step, dict) and "run" in step]
     scripts = {
