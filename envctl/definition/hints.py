@@ -62,7 +62,7 @@ OTHER_TOOLS: Final[Mapping[object, Mapping[str, str]]] = {
     TEMPLATE: _COPY,
     STEP: {"apt": "distribution packages go under packages of the service"},
     RUN: {"working_dir": "the key is workdir", "environment": "the key is env"},
-    DOCKERFILE: {"dockerfile": "the key is file"},
+    DOCKERFILE: {"dockerfile": "the key is file", "dockerfile_inline": "the key is inline"},
     PORT: {
         "host_port": "write {host: …, container: …}",
         "published": "the key is host",

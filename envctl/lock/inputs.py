@@ -81,7 +81,7 @@ def _inputs(source: Source, root: Path, where: Place | None) -> tuple[Input, ...
         case ReadyImage():
             return (Input(f"image {source.image}", where),)
         case DockerfileBuild():
-            dockerfile = _text(ContextFile(source.dockerfile), root)
+            dockerfile = source.text or _text(ContextFile(source.dockerfile), root)
             line = _line(source.dockerfile, [dockerfile, source.target, source.args])
             return (Input(line, where, f"{source.dockerfile}, its target or an argument"),)
         case Build():

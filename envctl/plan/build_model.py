@@ -178,7 +178,7 @@ class DockerfileBuild:
     """An image made from the project's own Dockerfile; paths are project-relative.
 
     `dockerfile_digest` is the hash of the Dockerfile itself; `digest` covers it. `tree` is what the context consists of,
-    `own_file` the Dockerfile. `platform` is the one that it is made for, "" for the engine's own.
+    `own_file` the Dockerfile, or else `text` is its text. `platform` is the one that it is made for, "" for the engine's own.
     """
 
     dockerfile: str
@@ -193,6 +193,7 @@ class DockerfileBuild:
     dockerfile_digest: str = metadata_field("")
     platform: str = added_field("")
     platform_at: Place | None = metadata_field()
+    text: str = added_field("")
 
 
 @dataclass(frozen=True, slots=True)

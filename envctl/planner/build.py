@@ -5,10 +5,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from envctl import files
 from envctl.errors import Place, Problem, SpecError
+from envctl.host.source_tree import NOTHING
 from envctl.plan.digest import build_digest, digest
 from envctl.plan.image_names import base_image
 from envctl.plan.model import (
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
         TemplateStep,
     )
 
+_INLINE: Final = "inline Dockerfile"
+"""What an inline Dockerfile is called in place of its path."""
 _SYSTEM_USERS = ("root",)
 _FIRST_UID = 20_000
 _UIDS = 30_000
@@ -71,24 +74,26 @@ def source(context: ServiceContext) -> Source:
 
 def _dockerfile(context: ServiceContext, dockerfile: DockerfileData) -> DockerfileBuild:
     where = context.where("dockerfile")
+    text, path = dockerfile["inline"], dockerfile["file"] or _INLINE
     build_context = files.hash_context(
-        context.root, dockerfile["context"], dockerfile=dockerfile["file"], where=where
+        context.root, dockerfile["context"], dockerfile=path, where=where
     )
-    file = files.hash_file(context.root, dockerfile["file"], where=where)
+    file = None if text else files.hash_file(context.root, path, where=where)
     build = DockerfileBuild(
-        dockerfile["file"],
+        path,
         dockerfile["context"],
         dockerfile["target"],
         dockerfile["args"],
         build_context.content,
         tree=build_context.tree,
-        own_file=file.tree,
+        own_file=file.tree if file else NOTHING,
         where=where,
-        dockerfile_digest=file.content,
+        dockerfile_digest=file.content if file else digest(text),
         platform=context.service["platform"] or "",
         platform_at=context.where("platform") if context.service["platform"] else None,
+        text=text,
     )
-    return replace(build, digest=digest([build, file.content]))
+    return replace(build, digest=digest([build, file.content if file else ""]))
 
 
 def _base(base: BaseData | None, platform: str) -> Base:

@@ -75,6 +75,14 @@ def own_context(build: DockerfileBuild) -> dict[str, ContextFile]:
     }
 
 
+def own_dockerfile(build: DockerfileBuild) -> ContextFile:
+    """The project's own Dockerfile."""
+    if build.text:
+        return ContextFile(text=build.text)
+    (entry,) = build.own_file.entries
+    return ContextFile(build.own_file.origin, mode=entry.mode, entry=entry)
+
+
 def placed(step: CopyFiles | WriteFile) -> Iterator[tuple[str, ContextFile]]:
     """The files and links that a step creates, with the path of each in the unit."""
     target = _target(step)

@@ -16,6 +16,7 @@ from envctl.backends.common.step_views import (
     context_files,
     covered,
     own_context,
+    own_dockerfile,
     protected,
     secret_variable,
     slug,
@@ -84,8 +85,10 @@ def _build_artifacts(
     build: Build | DockerfileBuild, name: str, *, trust: bool
 ) -> Iterator[Artifact]:
     if isinstance(build, DockerfileBuild):
-        (entry,) = build.own_file.entries
-        yield Artifact(name, copy_of=build.own_file.origin, entry=entry)
+        if build.text:
+            yield _text(name, build.text)
+        else:
+            yield _copy(name, replace(own_dockerfile(build), mode=0o644))
         for path, file in own_context(build).items():
             yield _copy(f"{_own_context(name)}/{path}", file)
         if DOCKERIGNORE in own_context(build):

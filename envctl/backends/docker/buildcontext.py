@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 
 from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs
 from envctl.backends.common.build_tar import add_content, add_file, add_text
-from envctl.backends.common.step_views import ContextFile, context_files, own_context
+from envctl.backends.common.step_views import context_files, own_context, own_dockerfile
 from envctl.backends.docker.dockerfiles import Render, dockerfile, trust_files
 from envctl.host.planned_files import PlannedFiles
 from envctl.lazy_dataclass import dataclass
@@ -24,7 +24,7 @@ _APT: Final = "trust/apt.conf"
 
 def dockerfile_path(build: Build | DockerfileBuild) -> str:
     """The path of the Dockerfile in the context: its own path if it lies in the context."""
-    if isinstance(build, DockerfileBuild):
+    if isinstance(build, DockerfileBuild) and not build.text:
         path = posixpath.relpath(build.dockerfile, build.context)
         if not path.startswith("../"):
             return path
@@ -90,10 +90,7 @@ class Sender:
         self, build: DockerfileBuild, tar: tarfile.TarFile, project: PlannedFiles
     ) -> None:
         sent = own_context(build)
-        (entry,) = build.own_file.entries
-        sent[dockerfile_path(build)] = ContextFile(
-            build.own_file.origin, mode=entry.mode, entry=entry
-        )
+        sent[dockerfile_path(build)] = own_dockerfile(build)
         for path, file in sorted(sent.items()):
             add_file(tar, path, file, project=project)
 

@@ -224,7 +224,8 @@ class ServiceCheck:
         if dockerfile is None:
             return
         position = self.spec.position(self.name, "dockerfile", "file")
-        self._check_path(position, dockerfile["file"])
+        if dockerfile["file"]:
+            self._check_path(position, dockerfile["file"])
         if self.spec.has(self.name, "dockerfile", "context"):
             position = self.spec.position(self.name, "dockerfile", "context")
             self._check_path(position, dockerfile["context"])

@@ -75,10 +75,19 @@ BASE: Final = Form(
 class DockerfileData(TypedDict):
     """The project's own Dockerfile."""
 
-    file: Annotated[str, Key(PROJECT_PATH, "The Dockerfile.", "docker/Dockerfile")]
+    file: Annotated[str, Key(PROJECT_PATH, "The Dockerfile.", "docker/Dockerfile", "")]
+    inline: Annotated[
+        str,
+        Key(FILLED, "The text of the Dockerfile, in place of a file.", "FROM redis:7", ""),
+    ]
     context: Annotated[
         str,
-        Key(PROJECT_PATH, "The build context; by default the folder of the Dockerfile.", ".", ""),
+        Key(
+            PROJECT_PATH,
+            "The build context; by default the folder of the Dockerfile, or of the project for inline text.",
+            ".",
+            "",
+        ),
     ]
     target: Annotated[str, Key(TEXT, "The stage to build.", "runtime", "")]
     args: Annotated[dict[str, str], Key(ENV, "Build arguments.", {"VERSION": "3"}, {})]
@@ -88,9 +97,20 @@ def _with_context(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "context": data["context"] or posixpath.dirname(data["file"]) or "."}
 
 
+def _check_dockerfile(dockerfile: MapNode) -> None:
+    if len({"file", "inline"} & set(dockerfile)) != 1:
+        raise InvalidValue(
+            "a Dockerfile is either a file or inline text",
+            expected="{file: …} or {inline: …}",
+        )
+
+
 DOCKERFILE: Final = Form(
     DockerfileData,
     title="Dockerfile",
+    check=_check_dockerfile,
+    choices=("file", "inline"),
+    choice_reason="a Dockerfile has one text",
     shorthand=Shorthand((STRING,), "file", expected="a Dockerfile (a path or a mapping)"),
     complete=_with_context,
 )

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envctl.backends.common.step_views import ContextFile, own_dockerfile
+from envctl.backends.docker.buildcontext import dockerfile_path
 from envctl.definition.keys.service import RUN_PATHS
 from envctl.errors import EnvctlError, Place, SpecError
 from envctl.plan.image_names import base_image
@@ -418,3 +420,18 @@ def test_two_checkouts_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     one, two = (make_scope("shop", "dev", tmp_path / name) for name in ("one", "two"))
     assert one.project_id != two.project_id
     assert make_scope("shop", "dev", tmp_path / "two" / ".." / "one") == one
+
+
+def test_an_inline_dockerfile_is_built_in_the_folder_of_the_project(
+    planned: Planner, app: Path
+) -> None:
+    service = "  web: {dockerfile: {inline: %r, target: last, args: {A: '1'}}}\n"
+    source = planned(service % "FROM x AS last").unit("web").source
+    other = planned(service % "FROM y AS last").unit("web").source
+
+    assert isinstance(source, DockerfileBuild)
+    assert isinstance(other, DockerfileBuild)
+    assert (source.text, source.context, source.target) == ("FROM x AS last", ".", "last")
+    assert source.digest != other.digest
+    assert own_dockerfile(source) == ContextFile(text="FROM x AS last")
+    assert dockerfile_path(source) == ".envctl.Dockerfile"

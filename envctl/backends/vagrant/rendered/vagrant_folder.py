@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from envctl.backends.common.step_views import (
     ContextFile,
     context_files,
     own_context,
+    own_dockerfile,
     secret_variable,
     slug,
 )
@@ -135,9 +137,8 @@ def _folder(source: DockerfileBuild) -> str:
 
 def _files(source: Source) -> Iterator[Artifact]:
     if isinstance(source, DockerfileBuild):
-        (dockerfile,) = source.own_file.entries
-        origin = source.own_file.origin
-        yield Artifact(f"{_folder(source)}.Dockerfile", copy_of=origin, entry=dockerfile)
+        dockerfile = replace(own_dockerfile(source), mode=0o644)
+        yield _file(f"{_folder(source)}.Dockerfile", dockerfile)
         for path, file in own_context(source).items():
             yield _file(f"{_folder(source)}/{path}", file)
         if DOCKERIGNORE in own_context(source):
