@@ -1,4 +1,4 @@
-"""init: write a starter project."""
+"""init: write a spec for the application in a folder, or a starter project."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.declare import Argument, Option, without_spec
 from envctl.cli.invocation import Invocation
 from envctl.errors import EnvctlError, UsageError
 from envctl.host.links import followed
+
+if TYPE_CHECKING:
+    from envctl.detect.folder_view import FolderView
 
 _STARTER = Path(__file__).parent / "starter"
 _APP = "app/"
@@ -29,11 +32,12 @@ def init(
     name: Annotated[
         str | None, Option(("--name",), "The project's name. Default: the folder's name.")
     ] = None,
+    yes: Annotated[bool, Option(("--yes", "-y"), "Do not ask before writing.")] = False,
 ) -> None:
-    """Write a commented starter project that is ready for `envctl up`.
+    """Write a spec for the application in a folder, or a starter project into an empty one.
 
-    The starter is a spec, three environments and a small app. Nothing is overwritten: an existing app/server.py is
-    left alone, and if the folder has a spec already, nothing is written.
+    Looks at the files, runs nothing, and says what it found and what it guessed. An application gets an `envctl.yaml`
+    and nothing else; a folder without one gets a spec, three environments and a small app. Nothing is overwritten.
 
     Examples:
         envctl init
@@ -42,7 +46,8 @@ def init(
     import shlex
 
     target = (invocation.options.directory or Path()) / (folder or Path())
-    files = starter(name or _name_of(followed(target)))
+    project = _valid_name(name or _name_of(followed(target)))
+    files = _application(invocation, target, project, yes=yes) or starter(project)
     existing = [path for path in files if os.path.lexists(target / path)]
     _refuse(target, [path for path in existing if not path.startswith(_APP)])
     for path in existing:
@@ -56,6 +61,64 @@ def init(
     invocation.note(
         f"\nNext:\n  {go}envctl doctor   # check this machine\n  {go}envctl up dev   # start it\n"
     )
+
+
+def _application(
+    invocation: Invocation, target: Path, project: str, *, yes: bool
+) -> Mapping[str, str] | None:
+    """The spec for the application in the folder, after the user has agreed to it; None if no application is found."""
+    from envctl.definition import names
+    from envctl.definition.entries import catalogues_of
+    from envctl.detect.application import detect
+    from envctl.detect.backing_services import find_connections
+    from envctl.detect.folder_view import FolderView
+    from envctl.detect.spec_text import spec_text
+
+    view = FolderView(target)
+    findings = detect(view)
+    if findings is None:
+        if view.paths:
+            invocation.note(f"note: no application was recognized in {target}: this is the starter")
+        return None
+    overlays = sorted(path for path in view.paths if path.startswith(f"{names.FOLDER}/"))
+    _refuse(
+        target, [path for path in (names.ROOT_FILE, *overlays) if os.path.lexists(target / path)]
+    )
+    catalogue = catalogues_of(None).names()
+    connections = find_connections(view, findings.dependencies, catalogue=catalogue)
+    line = invocation.out.line
+    line(invocation.out.safe(f"found {findings.title}: {', '.join(findings.seen)}"))
+    for seen in connections.seen:
+        line(invocation.out.safe(f"found {seen}"))
+    for guess in (*findings.guesses, *connections.guesses):
+        line(invocation.out.safe(f"guessed: {guess}"))
+    if not yes and not _agreed(invocation):
+        raise EnvctlError("nothing was written")
+    env_file = _is_env_file(view)
+    return {names.ROOT_FILE: spec_text(project, findings, connections, env_file=env_file)}
+
+
+def _is_env_file(view: FolderView) -> bool:
+    """Whether there is a `.env` that a service can read."""
+    from envctl.definition import dotenv
+    from envctl.definition.problems import Problems
+
+    problems = Problems()
+    values = dotenv.parse(view.text(".env"), ".env", known=lambda _: None, problems=problems)
+    is_valid = all(re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) for name in values)
+    return bool(len(values)) and is_valid and not problems.entries
+
+
+def _agreed(invocation: Invocation) -> bool:
+    """Whether the user agrees, if there is a terminal to ask on."""
+    import sys
+
+    file = invocation.err.file
+    if sys.stdin is None or not sys.stdin.isatty() or not file.isatty():
+        return True
+    file.write("Write envctl.yaml? [Y/n] ")
+    file.flush()
+    return sys.stdin.readline().strip().lower() in ("", "y", "yes")
 
 
 def _refuse(target: Path, existing: Sequence[str]) -> None:
@@ -75,8 +138,8 @@ def _refuse(target: Path, existing: Sequence[str]) -> None:
         )
 
 
-def starter(name: str) -> Mapping[str, str]:
-    """The starter's files by path, for a project of this name. UsageError if the name is not valid."""
+def _valid_name(name: str) -> str:
+    """The project's name. UsageError if it is not valid."""
     from envctl.definition.names import ALLOWED, is_name
 
     if not is_name(name):
@@ -84,6 +147,11 @@ def starter(name: str) -> Mapping[str, str]:
             f"{name!r} is not a valid project name",
             hint=ALLOWED,
         )
+    return name
+
+
+def starter(name: str) -> Mapping[str, str]:
+    """The starter's files by path, for a project of this name."""
     return {
         path.relative_to(_STARTER).as_posix(): path.read_text("utf-8").replace(
             _PROJECT_LINE, f"project: {name}"

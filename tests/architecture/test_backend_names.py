@@ -31,6 +31,7 @@ REASONS: dict[str, tuple[int, str]] = {
         2,
         "`box` of a base is what Vagrant calls its images; an example of a path",
     ),
+    "detect/dockerfile.py": (1, "a folder in which projects keep their Dockerfile"),
     "files/hash_tree.py": (
         1,
         "`docker build` is what a Dockerfile's context is compared with",

@@ -41,7 +41,9 @@ def test_a_folder_with_other_files_is_fine(
     monkeypatch.chdir(tmp_path)
     Path("README").write_text("mine")
     Path(".gitignore").write_text("*.log")
-    assert envctl("init", "--name", "mine").code == 0
+    ended = envctl("init", "--name", "mine")
+    assert ended.code == 0
+    assert "no application was recognized" in ended.err
     assert Path(".gitignore").read_text() == "*.log"
     assert Path("README").read_text() == "mine"
 

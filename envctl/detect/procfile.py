@@ -1,0 +1,79 @@
+"""A Procfile: the processes of an application, by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from envctl.detect.application_findings import HOME, TASK, Findings, Keys, copy_all, served
+from envctl.detect.folder_view import FolderView
+
+PORT: Final = 8000
+_LINE = re.compile(r"^([A-Za-z][A-Za-z0-9_-]{0,30})[ \t]*:[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
+_INTERPRETERS: Final = {
+    "python": "python3",
+    "python3": "python3",
+    "node": "nodejs",
+    "ruby": "ruby",
+    "php": "php-cli",
+}
+_PATH: Final = "/opt/web/bin:/srv/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def processes(folder: FolderView) -> Mapping[str, str]:
+    """The commands of a Procfile by name."""
+    lines = _LINE.findall(folder.text("Procfile"))
+    return {name.lower().replace("_", "-").rstrip("-"): command for name, command in lines[:20]}
+
+
+def detect_procfile(folder: FolderView, language: Findings | None) -> Findings | None:
+    """Find a Procfile. `language` is what was found of the application itself, which says how to build it."""
+    commands = dict(processes(folder))
+    main = commands.pop("web", None)
+    if main is None:
+        return None
+    built = language or _bare(main)
+    path = {"PATH": _PATH, "PORT": str(PORT)}
+    # The first of them keeps what was found of health; its port is that of the variable.
+    service = {
+        **built.service,
+        "env": {**built.service.get("env", {}), **path},
+        "command": _script(main),
+        **served(PORT),
+    }
+    mounts = {name: value for name, value in built.dev.items() if name == "mounts"}
+    others: dict[str, Keys] = {}
+    for name, command in commands.items():
+        kind: Keys = TASK if name == "release" else {}
+        part = {"extends": "web", "ports": None, "healthcheck": None, "command": _script(command)}
+        others[name] = {**part, **kind}
+    return replace(
+        built,
+        title="a project with a Procfile",
+        seen=("Procfile", *built.seen),
+        service=service,
+        dev=mounts,
+        others=others,
+        guesses=(f"web listens on the port in the variable PORT, {PORT}",),
+    )  # fmt: skip
+
+
+def _script(command: str) -> str:
+    """A process of a Procfile is a line for a shell; a single command takes the shell's place."""
+    return command if re.search(r"[;&|(){}`]|^\w+=", command) else f"exec {command}"
+
+
+def _bare(command: str) -> Findings:
+    """A project in a language that is known by its interpreter only."""
+    word = command.split(maxsplit=1)[0]
+    package = _INTERPRETERS.get(word)
+    link = [{"run": "ln -s python3 /usr/bin/python"}] if word == "python" else []
+    packages = {"packages": [package]} if package else {}
+    return Findings(
+        "",
+        (),
+        {**packages, "build": [*link, copy_all()], "workdir": HOME},
+        {"mounts": {".": HOME}},
+    )

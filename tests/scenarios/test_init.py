@@ -1,0 +1,34 @@
+"""After `init` in a folder with an application, the first `up` answers."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+
+import pytest
+
+from tests.support.applications import write_application
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("flask-redis", "visits: 1\n"),
+        ("procfile", "hello from Python\n"),
+        ("static", "<p>hello from a page\n"),
+    ],
+)
+def test_an_application_answers_at_the_first_try(engine, make_project, name, answer):
+    project = make_project()
+    write_application(name, project.root)
+
+    assert project.cli("init", "--yes", "--name", project.name).returncode == 0
+    done = project.cli("up", "dev")
+
+    assert done.returncode == 0, done.stderr
+    (port,) = json.loads(project.cli("port", "web", "--json").stdout)
+    with urllib.request.urlopen(f"http://{port['address']}/", timeout=20) as response:
+        assert response.read().decode() == answer
+    assert project.cli("down", "-v").returncode == 0
