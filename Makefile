@@ -38,7 +38,7 @@ up: $(VENV)/.runtime ## install everything missing and bring the example up
 test: $(VENV)/.dev ## run the suite, on a real engine and on virtual machines; takes about an hour on two cores
 	@mkdir -p $(REPORTS)
 	$(BIN)/envctl doctor --fix
-	.ci/disks
+	.ci/test-packages
 	MAKE="$(MAKE)" .ci/stages $(REPORTS) "lint test-here test-elsewhere" "test-containers test-usual-machines"
 
 test-here: $(VENV)/.dev

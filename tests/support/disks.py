@@ -21,7 +21,7 @@ PACKAGES: Final = {
     "mkfs.exfat": "exfatprogs",
     "bindfs": "bindfs",
 }
-"""By the program that is needed, the package of Debian and Ubuntu that has it. `make test` installs them: .ci/disks."""
+"""By the program that is needed, the package of Debian and Ubuntu that has it. `make test` installs them: .ci/test-packages."""
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -75,7 +75,7 @@ def _insist() -> None:
     lacking = [package for program, package in PACKAGES.items() if not _found(program)]
     if lacking:
         pytest.fail(
-            f"the tests need {', '.join(lacking)}: run .ci/disks as root, or install them",
+            f"the tests need {', '.join(lacking)}: run .ci/test-packages as root, or install them",
             pytrace=False,
         )
     if not Path("/dev/fuse").exists():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -147,42 +145,3 @@ def test_the_completion_script_is_printed_and_nothing_is_edited(
 def test_no_other_shell_has_a_script(envctl: Run) -> None:
     assert envctl("completion", "tcsh").code == 2
     assert envctl("--install-completion").code == 2
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("line", "replies"),
-    [
-        ("envctl sta", ["status"]),
-        ("envctl logs dev ", ["web", "db"]),
-        ("envctl up dev@do", ["docker"]),
-        ("envctl -C . up dev@docker d", ["db"]),
-        ("envctl up --set lev", ["level="]),
-    ],
-)
-def test_bash_completes_with_the_script(shop: Path, line: str, replies: list[str]) -> None:
-    words = re.findall(r"[@=:]+|[^\s@=:]+", line) + ([""] if line.endswith(" ") else [])
-    (shop / "bin").mkdir()
-    program = shop / "bin" / "envctl"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m envctl "$@"\n')
-    program.chmod(0o755)
-    script = f"""
-        source <(envctl completion bash)
-        compopt() {{ :; }}
-        COMP_LINE={shlex.quote(line)} COMP_POINT={len(line)} COMP_WORDS=({shlex.join(words)})
-        COMP_CWORD={len(words) - 1}
-        COMP_WORDBREAKS=$' \\t\\n"\\'@><=;|&(:'
-        _envctl_completion envctl
-        printf '%s\\n' "${{COMPREPLY[@]}}"
-    """
-    path = f"{program.parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=shop,
-        env={**os.environ, "PYTHONPATH": str(TREE), "PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert (done.stdout.split(), done.stderr) == (replies, "")
