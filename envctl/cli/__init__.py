@@ -27,7 +27,7 @@ def main() -> None:
     _open_closed_streams()
     from envctl.cli.commands import COMMANDS
     from envctl.cli.declare import Options
-    from envctl.cli.failure import run_guarded
+    from envctl.cli.failure import ignore_error, print_error_json, run_guarded
     from envctl.cli.front import read
 
     for stream in (sys.stdout, sys.stderr):
@@ -50,10 +50,16 @@ def main() -> None:
         print(text)
         return 0
 
-    code = run_guarded(work, Options())
+    on_error = print_error_json if _wants_json(words) else ignore_error
+    code = run_guarded(work, Options(), on_error=on_error)
     interrupts.end_the_process()
     gc.freeze()  # The process is about to end; a last collection would take a tenth of the time of `status`.
     sys.exit(code)
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    """Whether a command line that nobody could read asks for JSON; what stands behind `--` is another command's."""
+    return "--json" in words[: words.index("--") if "--" in words else None]
 
 
 def _complete() -> int | None:
@@ -122,10 +128,18 @@ def run(call: Call) -> int:
 
 
 def _typer() -> int | None:
-    from envctl.cli.app import command_line
+    from envctl.cli.app import CLICK_ERROR, command_line
+    from envctl.cli.failure import print_error_json
+    from envctl.errors import UsageError
 
     words = sys.argv[1:]
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
-    code: int | None = command_line(run).main(words, prog_name="envctl")
+    try:
+        code: int | None = command_line(run).main(words, prog_name="envctl", standalone_mode=False)
+    except CLICK_ERROR as error:
+        error.show()
+        if _wants_json(words):
+            print_error_json(UsageError(error.format_message()))
+        return int(error.exit_code)
     return code

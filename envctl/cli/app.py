@@ -35,6 +35,12 @@ _PLAIN: Mapping[str, Any] = {
 """Typer settings that keep Rich out."""
 
 
+CLICK_ERROR: Any = next(
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
+)
+"""What is wrong with a command line; Typer brings its own copy of Click, which it does not export."""
+
+
 class _Commands(MutableMapping[str, Any]):
     """Commands by name, made when looked up: one costs no more than that one."""
 

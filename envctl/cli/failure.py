@@ -72,6 +72,13 @@ def error_json(error: EnvctlError) -> dict[str, Any]:
     }
 
 
+def print_error_json(error: EnvctlError) -> None:
+    """Print an error as JSON, where standard output has nothing else."""
+    from envctl.cli.output import json_line
+
+    Stream(sys.stdout, no_color=True).text(json_line({"error": error_json(error)}))
+
+
 def problem_json(problem: Problem) -> dict[str, Any]:
     """A mistake of a spec as JSON."""
     where = problem.where

@@ -144,11 +144,10 @@ class Invocation:
 
     def json_error(self, error: EnvctlError) -> None:
         """Print an error as JSON, unless there is a result: standard output is one document."""
-        from envctl.cli.failure import error_json
-        from envctl.cli.output import json_line
+        from envctl.cli.failure import print_error_json
 
         if not self._has_printed_json:
-            self.out.text(json_line({"error": error_json(error)}))
+            print_error_json(error)
 
     def changes(self, changes: Sequence[Change]) -> None:
         """Print the changes, one line per cause."""

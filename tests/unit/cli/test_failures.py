@@ -271,3 +271,32 @@ def test_modules_are_not_looked_for_in_the_project(tmp_path: Path) -> None:
     )
     assert "the project has no environments" in done.stderr
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("status", "--nonsense", "--json"), "No such option: --nonsense"),
+        (("wat", "--json"), "No such command 'wat'."),
+        (("destroy", "--json"), "there is no command 'destroy'"),
+        (("logs", "--json", "--tail", "x"), "Invalid value for '--tail'"),
+    ],
+)
+def test_a_command_line_that_is_wrong_is_json_too(
+    envctl: Run, shop: Path, words: tuple[str, ...], message: str
+) -> None:
+    ended = envctl(*words)
+    error = ended.json["error"]
+    assert error["message"].startswith(message)
+    assert ended.code == error["exit_code"] == 2
+    assert message in ended.err
+
+
+def test_a_command_line_that_is_wrong_is_text_unless_it_asks_for_json(
+    envctl: Run, shop: Path
+) -> None:
+    for words in (("status", "--nonsense"), ("run", "--nonsense", "web", "--", "ls", "--json")):
+        ended = envctl(*words)
+        assert (ended.code, ended.out) == (2, "")
+        assert "No such option: --nonsense" in ended.err
+        assert "Usage: envctl" in ended.err
