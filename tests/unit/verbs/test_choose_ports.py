@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 from collections.abc import Callable
@@ -41,11 +40,6 @@ def opened(project: Project) -> EnvctlProject:
     return EnvctlProject(project.root, environ={}, report=project.events.append)
 
 
-def addresses(project: Project) -> dict[str, list[str]]:
-    status = json.loads(project.cli("status", "dev", "--json").stdout)
-    return {row["unit"]: row["addresses"] for row in status}
-
-
 def ports(project: Project) -> dict[str, int]:
     """The port of the host of each unit that is up."""
     rows = project.workspace().status(project.target)
@@ -79,6 +73,7 @@ def test_two_checkouts_have_different_ports_and_neither_changes_the_other(
     assert not {*ports(third).values()} & {*before.values()}
 
 
+@pytest.mark.slow
 def test_checkouts_that_come_up_at_the_same_time_have_different_ports(checkout: Checkout) -> None:
     projects = [checkout(f"checkout-{number}") for number in range(6)]
     threads = [threading.Thread(target=project.up) for project in projects]
@@ -186,6 +181,7 @@ def test_a_comparison_brings_up_on_free_ports_and_leaves_the_choice_to_the_user(
     assert Session(opened(project), project.target).plan.units[0].run.ports[0].host == 18080
 
 
+@pytest.mark.slow
 def test_a_rendered_folder_has_ports_only_where_values_refer_to_them(checkout: Checkout) -> None:
     here, there = checkout("here"), checkout("there")
     here.write("environments/dev.yaml", "backend: docker\n")
