@@ -279,17 +279,8 @@ class Session:
             self.backend,
             template_digest=self._template_digest,
             needed=self.needed,
-            inactive=self._inactive(resolved),
+            services=self.services,
         )
-
-    def _inactive(self, resolved: Resolved) -> frozenset[str]:
-        """The services whose profiles nobody chose."""
-        from envctl.planner.selection import inactive_services
-
-        profiles = self.project.profiles
-        if profiles is None:
-            return frozenset()
-        return inactive_services(resolved, profiles, self.services)
 
     def _problems_of_valid_parts(self) -> Sequence[Problem]:
         """What else is wrong with a spec that has problems: the problems of a plan of its valid parts."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from envctl.backends.base import Backend
 from envctl.definition.resolved import Resolved
 from envctl.plan.model import Plan
 from envctl.planner.make_plan import make_plan
+from envctl.planner.selection import inactive_services
 from envctl.project import Project
 from envctl.reconcile.plan_problems import plan_problems
 from envctl.render.templates import render_text
@@ -18,9 +21,13 @@ def checked_plan(
     *,
     template_digest: str,
     needed: frozenset[str] | None,
-    inactive: frozenset[str],
+    services: Sequence[str],
 ) -> Plan:
-    """The plan of a resolved spec, of which the services in `needed` are asked for and those `inactive` left out. SpecError with all its problems."""
+    """The plan of a resolved spec. SpecError with all its problems.
+
+    `services` are those that the user asked for, `needed` these with their dependencies. Services whose profiles are
+    not chosen are left out.
+    """
     return make_plan(
         resolved,
         backend=backend.name,
@@ -29,5 +36,12 @@ def checked_plan(
         shared=project.shared,
         template_digest=template_digest,
         needed=needed,
-        inactive=inactive,
+        inactive=_inactive(project, resolved, services),
     )
+
+
+def _inactive(project: Project, resolved: Resolved, services: Sequence[str]) -> frozenset[str]:
+    """The services whose profiles nobody chose."""
+    if project.profiles is None:
+        return frozenset()
+    return inactive_services(resolved, project.profiles, services)
