@@ -65,6 +65,10 @@ class Project:
         """The same project; no service is left out because nobody chose its profiles."""
         return self._with(profiles=None)
 
+    def anew(self) -> Project:
+        """The same project, its spec as it is now."""
+        return self._with(loader=None)
+
     def with_shared_services(self) -> Project:
         """The same project; services that are equal in several environments are planned once."""
         from envctl.planner.planned_services import PlannedServices

@@ -37,6 +37,7 @@ COMMANDS = Group(
             "Run",
             {
                 "up": "envctl.cli.up:up",
+                "watch": "envctl.cli.watch:watch",
                 "restart": "envctl.cli.restart:restart",
                 "run": "envctl.cli.run_command:run",
                 "build": "envctl.cli.build:build",

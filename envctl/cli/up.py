@@ -78,6 +78,10 @@ def up(
         ),
     ] = None,
     profiles: Profiles = None,
+    watch: Annotated[
+        bool,
+        Option(("--watch",), "Then bring files into the units as they are saved; see `watch`."),
+    ] = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -103,6 +107,8 @@ def up(
 
     JSON: an object with `environment`, `backend`, `changes` (as in `plan`) and `addresses` (unit name to list).
     """
+    if watch and (as_json or frozen):
+        raise UsageError("--watch cannot be used with --json or --frozen")
     if offline and not frozen:
         raise UsageError("--offline needs --frozen: only locked versions are vendored")
     invocation.yes = yes
@@ -122,6 +128,10 @@ def up(
         free_ports=free_ports,
     )
     show_result(invocation, goal, result, as_json=as_json)
+    if watch:
+        from envctl.cli.watch import keep_watching
+
+        keep_watching(invocation, goal, selected, as_json=False)
 
 
 def announce_all(

@@ -17,8 +17,8 @@ from envctl.lazy_dataclass import dataclass
 from envctl.plan.text import rough_size, shown
 
 _GIT: Final = ".git"
-NEVER_COPIED: Final = (_GIT, "__pycache__", "*.pyc")
-"""What a copy leaves out unless its `exclude` says otherwise (`!.git`): version control, Python's caches."""
+NEVER_COPIED: Final = (_GIT, "__pycache__", "*.pyc", ".*.sw[a-p]", ".#*", "*~")
+"""What a copy leaves out unless its `exclude` says otherwise (`!.git`): version control, Python's caches, what editors keep beside a file."""
 _LARGEST: Final = 1024 * 1024
 _SHOWN: Final = 5
 _TOLD_FROM: Final = 1_000_000

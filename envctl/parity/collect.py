@@ -211,10 +211,3 @@ def covered(unit: Unit) -> Sequence[str]:
     mounts, volumes, secrets = unit.run.mounts, unit.run.volumes, unit.run.secrets
     targets = [*(place.target for place in mounts), *(place.target for place in volumes)]
     return [*targets, *(secret.target for secret in secrets)]
-
-
-def is_covered(unit: Unit, path: str) -> bool:
-    """Whether a volume or mount is at a path, rather than the content of the unit's image."""
-    targets = [mount.target for mount in unit.run.mounts]
-    targets += [volume.target for volume in unit.run.volumes]
-    return any(f"{path}/".startswith(f"{target.rstrip('/')}/") for target in targets)

@@ -251,7 +251,8 @@ class Unit:
     """One container or VM: a service's replica or a task.
 
     `name` is the service's name; the second replica adds "-2", the third "-3". `origins` maps a path
-    in the run ("process.env.LOG_LEVEL", "ports") to the place that set the value.
+    in the run ("process.env.LOG_LEVEL", "ports") to the place that set the value. `restart_on` are paths of the project:
+    `watch` restarts the unit when something there changes.
     """
 
     name: str
@@ -266,11 +267,18 @@ class Unit:
     origins: Mapping[str, Place] = field(
         default_factory=dict, compare=False, metadata={"is_metadata": True}
     )
+    restart_on: tuple[str, ...] = metadata_field(())
 
     @property
     def kind(self) -> Kind:
         """Whether it keeps running, or runs once to completion."""
         return self.run.kind
+
+    def hides(self, path: str) -> bool:
+        """Whether a volume or mount is at a path, rather than the content of the unit's image."""
+        targets = [mount.target for mount in self.run.mounts]
+        targets += [volume.target for volume in self.run.volumes]
+        return any(f"{path}/".startswith(f"{target.rstrip('/')}/") for target in targets)
 
     def where_port(self, host: int) -> Place | None:
         """The place in the spec that sets a port of the host."""

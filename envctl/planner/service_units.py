@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envctl.errors import Place
+from envctl.files import located
 from envctl.plan.model import (
     Check,
     Condition,
@@ -55,6 +56,10 @@ def units_of(context: ServiceContext) -> Iterator[Unit]:
         ),
         where=context.where(),
         origins=_origins(context),
+        restart_on=tuple(
+            located(context.root, path, context.where("restart_on", index))
+            for index, path in enumerate(service["restart_on"])
+        ),
     )
     yield unit
     for replica in range(2, service["replicas"] + 1):

@@ -362,7 +362,10 @@ class Session:
     # --- what is up
 
     def observe(self) -> Observed:
-        """What exists now. Ports that units were made with are planned with where no record has them."""
+        """What exists now. Ports that units were made with are planned with where no record has them.
+
+        A unit that `watch` has put the plan's files into is as good as made of them.
+        """
         observed = self.backend.observe(self.plan_or_none)
         if self.plan_or_none is not None:
             from envctl.plan.host_ports import missing_ports
@@ -370,7 +373,16 @@ class Session:
             if missing := missing_ports(self.plan_or_none, observed):
                 chosen = {**self.port_record.chosen, **missing}
                 self.use_ports(replace(self.port_record, chosen=chosen))
-        return observed
+        return self._with_synced(observed)
+
+    def _with_synced(self, observed: Observed) -> Observed:
+        plan = self.plan_or_none
+        if plan is None or existing_folder(self.project.root, "synced") is None:
+            return observed
+        from envctl.reconcile import synced_files
+
+        known = synced_files.load(self.project.root, self.id)
+        return synced_files.with_synced(observed, plan, known)
 
     def changes(self, observed: Observed, forced: Forced | None = None) -> tuple[Change, ...]:
         """What has to change, and what is `forced`: asked for by the user."""

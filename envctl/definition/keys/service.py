@@ -21,6 +21,7 @@ from envctl.definition.keys.scalars import (
     OPTIONS,
     PACKAGE,
     PLATFORM,
+    PROJECT_PATH,
     STORED,
     TEXT,
     UNIT_FOLDER,
@@ -219,6 +220,15 @@ class ServiceData(TypedDict):
             "on-failure",
             "no",
             run="restart",
+        ),
+    ]
+    restart_on: Annotated[
+        list[str],
+        Key(
+            ListOf(PROJECT_PATH, items_name="paths", unique=True, takes_one=True),
+            "Files and folders of the project: `watch` restarts the service when something there changes.",
+            ["app/"],
+            [],
         ),
     ]
     checks: Annotated[

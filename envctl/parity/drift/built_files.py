@@ -11,7 +11,6 @@ from typing import Final, assert_never
 from envctl.backends.common.step_views import ContextFile, placed
 from envctl.host.safe_read import InsideError, text_inside
 from envctl.lazy_dataclass import dataclass
-from envctl.parity.collect import is_covered
 from envctl.parity.fact_format import UNKNOWN, UnitFacts, fact_id, unknown_at
 from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import (
@@ -64,9 +63,7 @@ def files(unit: Unit) -> Iterator[BuiltFile]:
                 path = posixpath.normpath(target)
                 alterable = any(_may_alter(later_step, path) for later_step in later)
                 by_path[path] = BuiltFile(path, file, step, alterable)
-    yield from (
-        built_file for built_file in by_path.values() if not is_covered(unit, built_file.path)
-    )
+    yield from (built_file for built_file in by_path.values() if not unit.hides(built_file.path))
 
 
 def _may_alter(step: Step, path: str) -> bool:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from envctl.parity.collect import is_covered
 from envctl.parity.drift import built_files
 from envctl.parity.drift.built_files import BuiltFile, runs_after, steps
 from envctl.parity.drift.expectation import Expectation, cannot_check, presence, why_unknown
@@ -28,7 +27,7 @@ def expectations(unit: Unit, facts: UnitFacts, *, root: Path) -> Iterator[Expect
     for index, step in enumerate(steps(unit)):
         if runs_after(unit, index):
             continue
-        if isinstance(step, PipInstall) and not is_covered(unit, step.venv):
+        if isinstance(step, PipInstall) and not unit.hides(step.venv):
             last = not any(
                 isinstance(later, PipInstall) and later.venv == step.venv
                 for later in steps(unit)[index + 1 :]
@@ -100,7 +99,7 @@ def _npm(
     known = facts.get(Category.NPM, {})
     if not step.packages:
         folder = posixpath.normpath(step.directory or "/")
-        if is_covered(unit, f"{folder}/node_modules"):
+        if unit.hides(f"{folder}/node_modules"):
             return
         built_file = by_path.get(f"{folder}/package.json")
         for requirement in npm_dependencies(

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Final
 
 from envctl.lazy_dataclass import dataclass
-from envctl.parity.collect import is_covered
 from envctl.parity.drift import built_files, packages
 from envctl.parity.drift.expectation import Expectation, cannot_check, so, why_unknown
 from envctl.parity.drift.process import uid_of
@@ -145,7 +144,7 @@ def _lost(unit: Unit, facts: UnitFacts) -> Iterator[str]:
 
 
 def _is_volatile(unit: Unit, path: str) -> bool:
-    known = path.startswith(_ENGINES) or is_covered(unit, path) or built_files.is_volatile(path)
+    known = path.startswith(_ENGINES) or unit.hides(path) or built_files.is_volatile(path)
     return known or bool(_TRACES.search(path)) or "\n" in path
 
 

@@ -1,0 +1,123 @@
+"""watch: bring files of the project into the units that run as they are saved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Final
+
+from envctl.cli.arguments import Services, TargetOrService
+from envctl.cli.declare import Option
+from envctl.cli.invocation import Invocation
+from envctl.cli.output import counted
+from envctl.cli.up import Yes, announce_all
+
+if TYPE_CHECKING:
+    from envctl.plan.target import Target as Goal
+    from envctl.verbs.watch import Outcome
+
+_SHOWN: Final = 3
+"""Paths that a line names."""
+_STYLES: Final = {"synced": "green", "rebuilt": "green", "restarted": "green", "failed": "red"}
+
+
+def watch(
+    invocation: Invocation,
+    target: TargetOrService = None,
+    services: Services = None,
+    *,
+    explain: Annotated[
+        bool,
+        Option(("--explain",), "Show which files lead to what, and end."),
+    ] = False,
+    yes: Yes = False,
+    as_json: Annotated[bool, Option(("--json",), "Print a JSON object per line.")] = False,
+) -> None:
+    """Bring files into running units as they are saved, until interrupted.
+
+    Files of the last `copy` and `template` steps of a build are put in place, with the owner and mode of the step;
+    removed files are removed. Files that a later `run`, `pip` or `npm` step may use, and those of a Dockerfile, lead to a
+    rebuild: the unit is replaced, as by `up`. Mounted files are visible at once. After a change in a path of `restart_on`
+    the service is restarted. It begins with what was saved since the unit was created.
+
+    Changes of the spec wait for `up`; tasks do not run again. What is excluded from a copy is left alone.
+
+    Examples:
+        envctl watch dev
+        envctl watch dev web --explain
+
+    JSON: an object per line with `unit`, `what` (`synced`, `rebuilt`, `restarted`, `waits`, `failed`), `paths`, `cause`,
+    `seconds` and `hint`; with --explain with `files`, `unit`, `effect` (`synced`, `rebuilt`, `visible`, `restarted`), `why`
+    and `where`.
+    """
+    invocation.yes = yes
+    goal, selected = invocation.target_and_services(target, services)
+    if explain:
+        _explain(invocation, goal, selected, as_json=as_json)
+    else:
+        keep_watching(invocation, goal, selected, as_json=as_json)
+
+
+def keep_watching(
+    invocation: Invocation, goal: Goal, services: Sequence[str], *, as_json: bool
+) -> None:
+    """Print what happens to units as files are saved, until interrupted."""
+    from envctl.verbs import watch as verb
+
+    decided = announce_all(invocation, goal, as_json=True)
+    with suppress(KeyboardInterrupt):
+        for outcome in verb.watch(invocation.project, goal, services, decided=decided):
+            invocation.reporter.pause()
+            if outcome is None:
+                invocation.note(f"{goal.environment} has the project's files; waiting for changes")
+            elif as_json:
+                _print_json(invocation, asdict(outcome))
+            else:
+                _show(invocation, outcome)
+
+
+def _explain(invocation: Invocation, goal: Goal, services: Sequence[str], *, as_json: bool) -> None:
+    from envctl.verbs import watch as verb
+
+    routes = verb.explain(invocation.project, goal, services)
+    if as_json:
+        for route in routes:
+            where = str(route.where) if route.where else None
+            _print_json(invocation, {**asdict(route), "where": where})
+        return
+    rows = [
+        (route.files, route.unit, route.effect, route.why, str(route.where or ""))
+        for route in routes
+    ]
+    if rows:
+        invocation.out.table(rows, head=("FILES", "UNIT", "EFFECT", "WHY", "WHERE"), styles={})
+    else:
+        invocation.out.line("no files of the project are in its units")
+
+
+def _show(invocation: Invocation, outcome: Outcome) -> None:
+    out = invocation.out
+    unit = f"{out.safe(outcome.unit)}: " if outcome.unit else ""
+    detail = out.safe(_detail(outcome))
+    seconds = f" in {outcome.seconds:.1f} s" if outcome.seconds else ""
+    out.line(
+        f"{unit}{out.paint(outcome.what, _STYLES.get(outcome.what, 'yellow'))}{detail}{seconds}"
+    )
+    if outcome.hint:
+        out.line(out.safe(f"    hint: {outcome.hint}"))
+
+
+def _detail(outcome: Outcome) -> str:
+    """How many files, and their names; or why."""
+    if outcome.cause:
+        return f": {outcome.cause}"
+    more = f" and {len(outcome.paths) - _SHOWN} more" if len(outcome.paths) > _SHOWN else ""
+    names = ", ".join(outcome.paths[:_SHOWN])
+    return f" {counted(len(outcome.paths), 'file', 'files')}: {names}{more}" if names else ""
+
+
+def _print_json(invocation: Invocation, data: object) -> None:
+    invocation.out.file.write(json.dumps(data) + "\n")
+    invocation.out.file.flush()

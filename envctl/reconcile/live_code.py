@@ -1,0 +1,290 @@
+"""Decides how files of the project reach a unit that runs: in place, by a rebuild, or not at all. Pure.
+
+Files of the build's last steps are put in place: no later step could have used them. All other files of a build need a
+new image. Files that a mount has are there already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from typing import Final
+
+from envctl.backends.common.step_views import ContextFile, placed, view
+from envctl.host.source_tree import EntryKind, SourceTree
+from envctl.lazy_dataclass import dataclass
+from envctl.plan.digest import build_digest, digest
+from envctl.plan.model import (
+    Build,
+    CopyFiles,
+    DockerfileBuild,
+    InstallPackages,
+    NpmInstall,
+    PipInstall,
+    ReadyImage,
+    RunCommand,
+    Step,
+    Unit,
+    WriteFile,
+)
+from envctl.plan.state import Status, UnitState
+
+USES: Final = (InstallPackages, NpmInstall, PipInstall, RunCommand)
+"""Steps that may use, or change, what earlier steps have put into the image."""
+_OF_PACKAGES: Final = ("bin", "boot", "dev", "etc", "lib", "lib64", "sbin", "usr", "var")
+"""Folders where a package may have a file of the same name, which is there again in a new image."""
+_SPEC: Final = ("envctl.yaml", "environments")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFile:
+    """A file or link that can be put in place, and the step that says how."""
+
+    file: ContextFile
+    step: CopyFiles | WriteFile
+
+    @property
+    def owner(self) -> str:
+        """`user:group`; "" is root."""
+        owner: str = view(self.step)["owner"]
+        return owner
+
+    @property
+    def identity(self) -> str:
+        """A text that differs if content, mode or owner does."""
+        entry = self.file.entry
+        text = (self.file.text or "").encode("utf-8", "surrogateescape")
+        content = entry.digest if entry else hashlib.sha256(text).hexdigest()
+        kind = entry.kind if entry else EntryKind.FILE
+        return f"{kind} {self.file.mode:o} {self.owner} {content}"
+
+
+def owner_in(identity: str) -> str:
+    """The owner that a file's identity names."""
+    return identity.split(" ")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the files of the unit with this `id`.
+
+    `build` is the build that they are those of; `shape` identifies its steps, whatever the content of files, and `fixed` the
+    content that is not put in place. `files` are the identities of those that are, by path; `synced` are the paths that
+    were put in place or removed since the unit was created.
+    """
+
+    id: str
+    build: str
+    shape: str
+    fixed: str
+    files: Mapping[str, str]
+    synced: tuple[str, ...] = ()
+
+
+class Reaction(StrEnum):
+    """What is done to a unit because files have changed."""
+
+    NOTHING = "nothing"
+    SYNC = "sync"
+    REBUILD = "rebuild"
+    SPEC = "spec"
+    """Nothing before the next `up`: the spec says something else by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is done to a unit, and why; with `restart`, its process is started anew after that."""
+
+    unit: str
+    reaction: Reaction = Reaction.NOTHING
+    put: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    restart: bool = False
+    cause: str = ""
+
+
+def first_live(steps: Sequence[Step]) -> int:
+    """The index of the first step whose files can be put in place."""
+    return max((index + 1 for index, step in enumerate(steps) if isinstance(step, USES)), default=0)
+
+
+def live_files(unit: Unit) -> Mapping[str, LiveFile]:
+    """The files that can be put in place, by path, each as its last step has it."""
+    if not isinstance(unit.source, Build):
+        return {}
+    steps = unit.source.steps
+    return {
+        posixpath.normpath(path): LiveFile(file, step)
+        for step in steps[first_live(steps) :]
+        if isinstance(step, CopyFiles | WriteFile)
+        for path, file in _everything(step)
+        if not _stays(unit, path, file)
+    }
+
+
+def known(unit: Unit, identity: str) -> Known:
+    """What is known of a unit that was just made of its build."""
+    files = {path: file.identity for path, file in live_files(unit).items()}
+    build = "" if isinstance(unit.source, ReadyImage) else unit.source.digest
+    return Known(identity, build, _shape(unit), _fixed(unit), files)
+
+
+def decide(
+    unit: Unit, state: UnitState | None, before: Known | None, *, changed: Collection[str] = ()
+) -> Decision:
+    """What is done to a unit; `changed` are paths of the project that were saved, removed or renamed."""
+    if state is None or isinstance(unit.source, ReadyImage):
+        return _without_files(unit, state, changed)
+    if before is None or before.id != state.id:
+        if state.build != unit.source.digest:
+            return Decision(unit.name, Reaction.REBUILD, cause="it was made of other files")
+        return _without_files(unit, state, changed)
+    if before.shape != _shape(unit):
+        cause = "the spec says something else: `envctl up` applies it"
+        return Decision(unit.name, Reaction.SPEC, cause=cause)
+    if before.fixed != _fixed(unit):
+        return Decision(unit.name, Reaction.REBUILD, cause="a build step may use what has changed")
+    now = {path: file.identity for path, file in live_files(unit).items()}
+    put = tuple(path for path, one in now.items() if before.files.get(path) != one)
+    remove = tuple(path for path in before.files if path not in now)
+    if not put and not remove:
+        return _without_files(unit, state, changed)
+    if cause := _why_rebuild(unit, state, put, remove, before=before, now=now):
+        return Decision(unit.name, Reaction.REBUILD, cause=cause)
+    restart = bool(restarting(unit, changed))
+    return Decision(unit.name, Reaction.SYNC, put, remove, restart)
+
+
+def after_sync(unit: Unit, before: Known, decision: Decision) -> Known:
+    """What is known of a unit in which files were put in place."""
+    synced = sorted({*before.synced, *decision.put, *decision.remove})
+    return replace(known(unit, before.id), synced=tuple(synced))
+
+
+def restarting(unit: Unit, changed: Collection[str]) -> tuple[str, ...]:
+    """Those of these paths that the unit is restarted on."""
+    return tuple(path for path in changed if any(_within(path, own) for own in unit.restart_on))
+
+
+def _without_files(unit: Unit, state: UnitState | None, changed: Collection[str]) -> Decision:
+    exists = state is not None and state.status not in (Status.MISSING, Status.CREATED)
+    return Decision(unit.name, restart=exists and bool(restarting(unit, changed)))
+
+
+def _why_rebuild(
+    unit: Unit,
+    state: UnitState,
+    put: Sequence[str],
+    remove: Sequence[str],
+    *,
+    before: Known,
+    now: Mapping[str, str],
+) -> str:
+    """Why files cannot be put in place though the build's last steps have them; "" if they can."""
+    if state.status is not Status.RUNNING:
+        return f"it is {state.status}"
+    for path in remove:
+        if _of_packages(path):
+            return f"{path} was removed, and a package may have one of its own there"
+        if path in _earlier_paths(unit):
+            return f"{path} was removed, and an earlier step has one there"
+    for path in put:
+        is_folder = now[path].startswith(EntryKind.FOLDER)
+        if path in before.files and is_folder != before.files[path].startswith(EntryKind.FOLDER):
+            return f"{path} has become {'a folder' if is_folder else 'a file'}"
+        if is_folder and (_of_packages(path) or path.count("/") == 1):
+            return f"the folder {path} may be there already"
+    return ""
+
+
+def _of_packages(path: str) -> bool:
+    return path.split("/")[1] in _OF_PACKAGES and not path.startswith("/usr/local/")
+
+
+def _earlier_paths(unit: Unit) -> Collection[str]:
+    """Where the steps before the last ones put files."""
+    assert isinstance(unit.source, Build)  # others have no files that are put in place
+    steps = unit.source.steps
+    return {
+        posixpath.normpath(path)
+        for step in steps[: first_live(steps)]
+        if isinstance(step, CopyFiles | WriteFile)
+        for path, _ in placed(step)
+    }
+
+
+def _shape(unit: Unit) -> str:
+    """What a build is, whatever is in the files that it takes; the spec itself counts."""
+    source = unit.source
+    if isinstance(source, DockerfileBuild):
+        blank = replace(source, content="", digest="")
+        return digest([blank, *_spec_files(source.tree)])
+    if not isinstance(source, Build):
+        return ""
+    specs = [
+        line
+        for step in source.steps
+        if isinstance(step, CopyFiles)
+        for line in _spec_files(step.tree)
+    ]
+    steps = [_blank(step) for step in source.steps]
+    return digest([build_digest(source.base, steps, source.template_digest), specs])
+
+
+def _spec_files(tree: SourceTree) -> Iterator[str]:
+    for entry in tree.entries:
+        if is_spec(tree.place(entry)):
+            yield f"{entry.path} {entry.digest}"
+
+
+def is_spec(path: str) -> bool:
+    """Whether a path of the project is of the spec, which is never put in place."""
+    return any(_within(path, own) for own in _SPEC)
+
+
+def _blank(step: Step) -> Step:
+    if isinstance(step, CopyFiles):
+        return replace(step, content="")
+    return replace(step, text="") if isinstance(step, WriteFile) else step
+
+
+def _fixed(unit: Unit) -> str:
+    """The content of files that are not put in place."""
+    source = unit.source
+    if isinstance(source, DockerfileBuild):
+        return f"{source.content} {source.dockerfile_digest}"
+    if not isinstance(source, Build):
+        return ""
+    first = first_live(source.steps)
+    fixed = [step for step in source.steps[:first] if isinstance(step, CopyFiles | WriteFile)]
+    lines = [
+        f"{path} {LiveFile(file, step).identity}"
+        for step in source.steps[first:]
+        if isinstance(step, CopyFiles | WriteFile)
+        for path, file in _everything(step)
+        if _stays(unit, path, file)
+    ]
+    return digest([fixed, lines])
+
+
+def _everything(step: CopyFiles | WriteFile) -> Iterator[tuple[str, ContextFile]]:
+    """The files, links and folders that a step creates, with the path of each in the unit."""
+    if isinstance(step, CopyFiles):
+        target = view(step)["target"]
+        for entry in step.tree.entries:
+            if entry.kind is EntryKind.FOLDER:
+                file = ContextFile(step.tree.place(entry), mode=0o755, entry=entry)
+                yield target + entry.path, file
+    yield from placed(step)
+
+
+def _stays(unit: Unit, path: str, file: ContextFile) -> bool:
+    """Whether a file of a last step is not put in place: a volume has its own, or it is the spec."""
+    return unit.hides(path) or is_spec(file.source)
+
+
+def _within(path: str, folder: str) -> bool:
+    return folder == "." or f"{path}/".startswith(f"{folder.rstrip('/')}/")

@@ -1,0 +1,131 @@
+"""Puts files of the project into a unit that runs, and removes files, as a build of it would have done."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Final
+
+from envctl.backends.base import Backend, CopiesFiles, Execution
+from envctl.backends.common.build_tar import add_file
+from envctl.backends.common.capped import CappedBuffer
+from envctl.errors import EnvctlError
+from envctl.host.planned_files import PlannedFiles
+from envctl.lazy_dataclass import dataclass
+from envctl.reconcile.live_code import LiveFile
+
+_IN_MEMORY: Final = 32 << 20
+_LONGEST: Final = 20_000
+"""Characters of a command line, all its words together."""
+_TIMEOUT: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The numbers of a unit's users and groups, by name."""
+
+    users: Mapping[str, int]
+    groups: Mapping[str, int]
+
+    def of(self, owner: str) -> tuple[int, int]:
+        """Those of `user:group`; root's for "". EnvctlError for a name that the unit does not have."""
+        user, _, group = (owner or "0:0").partition(":")
+        return _number(self.users, user, "user"), _number(self.groups, group or user, "group")
+
+
+def _number(known: Mapping[str, int], name: str, what: str) -> int:
+    if name.isdigit():
+        return int(name)
+    if name not in known:
+        raise EnvctlError(f"the unit has no {what} {name!r}")
+    return known[name]
+
+
+def read_ids(backend: CopiesFiles, unit: str) -> Ids:
+    """The users and groups of a unit."""
+    users, groups = (_ids_in(backend.pack(unit, f"/etc/{name}")) for name in ("passwd", "group"))
+    return Ids(users, groups)
+
+
+def _ids_in(archive: Iterable[bytes]) -> Mapping[str, int]:
+    """The third field of each line, by the first."""
+    with tarfile.open(fileobj=io.BytesIO(b"".join(archive))) as tar:
+        member = tar.next()
+        content = tar.extractfile(member) if member else None
+        text = content.read().decode("utf-8", "replace") if content else ""
+    fields = (line.split(":") for line in text.splitlines())
+    return {one[0]: int(one[2]) for one in fields if len(one) > 2 and one[2].isdigit()}
+
+
+def pack_files(
+    root: Path, files: Mapping[str, LiveFile], paths: Sequence[str], ids: Ids
+) -> IO[bytes]:
+    """A tar archive of these files, to be unpacked at "/". EnvctlError if one has changed since it was planned."""
+    spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - it is returned
+    with (
+        PlannedFiles(root) as project,
+        _Archive(fileobj=spool, mode="w", format=tarfile.GNU_FORMAT) as tar,
+    ):
+        for path in sorted(paths):
+            tar.owner = ids.of(files[path].owner)
+            add_file(tar, path.lstrip("/"), files[path].file, project=project)
+    spool.seek(0)
+    return spool
+
+
+class _Archive(tarfile.TarFile):
+    """An archive in which all that is added has the current owner, and is new: a reloader has to notice it."""
+
+    owner = (0, 0)
+
+    def addfile(self, tarinfo: tarfile.TarInfo, fileobj: Any = None) -> None:
+        tarinfo.uid, tarinfo.gid = self.owner
+        tarinfo.mtime = time.time()
+        super().addfile(tarinfo, fileobj)
+
+
+def remove_files(backend: Backend, unit: str, owners: Mapping[str, str], *, folders: bool) -> None:
+    """Remove these files and links, or those of these folders that are empty; each path has an owner, `user:group`."""
+    by_owner: dict[str, list[str]] = {}
+    for path, owner in owners.items():
+        by_owner.setdefault(owner.partition(":")[0] or "0", []).append(path)
+    for user, paths in by_owner.items():
+        # What is in a folder comes before it.
+        for chunk in _chunks(sorted(paths, key=lambda path: -path.count("/"))):
+            _remove(backend, unit, chunk, user=user, folders=folders)
+
+
+def _remove(backend: Backend, unit: str, paths: Sequence[str], *, user: str, folders: bool) -> None:
+    """Root of a container may lack the right to change other users' folders: then the owner does it."""
+    command = ("rmdir", "--") if folders else ("rm", "-f", "--")
+    errors = CappedBuffer()
+    for who in dict.fromkeys(("0", user)):
+        errors = CappedBuffer()
+        execution = Execution(
+            (*command, *paths),
+            user=who,
+            everything=who == "0",
+            stdout=errors,
+            stderr=errors,
+            timeout=_TIMEOUT,
+        )
+        if backend.exec(unit, execution) == 0:
+            return
+    if not folders:
+        raise EnvctlError(f"cannot remove files of {unit}", details=errors.text)
+
+
+def _chunks(paths: Sequence[str]) -> Iterator[Sequence[str]]:
+    chunk: list[str] = []
+    for path in paths:
+        if chunk and sum(map(len, chunk)) + len(path) > _LONGEST:
+            yield chunk
+            chunk = []
+        chunk.append(posixpath.normpath(path))
+    if chunk:
+        yield chunk
