@@ -37,7 +37,7 @@ COMMANDS = Group(
             "Run",
             {
                 "up": "envctl.cli.up:up",
-                "watch": "envctl.cli.watch:watch",
+                "watch": "envctl.cli.watch_command:watch",
                 "restart": "envctl.cli.restart:restart",
                 "run": "envctl.cli.run_command:run",
                 "build": "envctl.cli.build:build",

@@ -129,7 +129,7 @@ def up(
     )
     show_result(invocation, goal, result, as_json=as_json)
     if watch:
-        from envctl.cli.watch import keep_watching
+        from envctl.cli.live_output import keep_watching
 
         keep_watching(invocation, goal, selected, as_json=False)
 

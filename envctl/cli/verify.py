@@ -45,6 +45,9 @@ def verify(invocation: Invocation, target: Target = None, *, as_json: AsJson = F
         )
     else:
         _show(invocation, result)
+    for unit, count in result.synced.items():
+        files = counted(count, "file was", "files were")
+        invocation.note(f"note: {unit}: {files} put in place by `watch` since it was created")
     for text in result.lost:
         invocation.note(f"note: {text}")
     if result.simulated:

@@ -65,10 +65,10 @@ class SavedFiles:
         waited = 0
         for paths in self._changes(sorted(folders)):
             now = {path: self._seen(path) for path in watched.files}
-            found = {*paths, *(path for path, seen in now.items() if seen != before[path])}
+            changed = {*paths, *(path for path, seen in now.items() if seen != before[path])}
             before = now
-            if found:
-                pending = (pending or set()) | found
+            if changed:
+                pending = (pending or set()) | changed
             if pending is not None and (waited >= _PATIENCE or not self._git_is_busy()):
                 yield frozenset(pending)
                 pending, waited = None, 0
@@ -80,7 +80,7 @@ class SavedFiles:
     def _folders(self, watched: Watched) -> dict[str, _Seen]:
         """The folders that exist, each with what tells it from one that takes its place."""
         seen = {path: self._seen(path) for path in watched.folders}
-        return {path: one[:2] for path, one in seen.items() if one is not None}
+        return {path: identity[:2] for path, identity in seen.items() if identity is not None}
 
     def _seen(self, path: str) -> _Seen:
         try:
@@ -136,13 +136,18 @@ def without_ignored(root: Path, paths: Collection[str]) -> frozenset[str]:
         return frozenset()
     _, ignore = project_ignore(root, None)
     with open_root(root) as home:
-        kept = {path for path in paths if not _ignored_by_git(home, path)}
-    return frozenset(path for path in kept if not _left_out(ignore, path))
+        by_git = {path for path in paths if not _ignored_by_git(home, path)}
+    return frozenset(path for path in by_git if not _left_out(ignore, path))
 
 
 def _left_out(ignore: DockerIgnore, path: str) -> bool:
-    folder, _, name = path.rpartition("/")
-    return ignore.decide(ignore.top(folder), name, is_folder=False).ignored
+    state, (*folders, name) = ignore.top(), path.split("/")
+    for folder in folders:
+        decision = ignore.decide(state, folder, is_folder=True)
+        if decision.ignored and not decision.enter:
+            return True
+        state = decision.below
+    return ignore.decide(state, name, is_folder=False).ignored
 
 
 def _ignored_by_git(home: int, path: str) -> bool:

@@ -68,7 +68,7 @@ def owner_in(identity: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownFiles:
     """What is known of the files of the unit with this `id`.
 
     `build` is the build that they are those of; `shape` identifies its steps, whatever the content of files, and `fixed` the
@@ -95,7 +95,7 @@ class Reaction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class LiveDecision:
     """What is done to a unit, and why; with `restart`, its process is started anew after that."""
 
     unit: str
@@ -125,40 +125,42 @@ def live_files(unit: Unit) -> Mapping[str, LiveFile]:
     }
 
 
-def known(unit: Unit, identity: str) -> Known:
+def known(unit: Unit, identity: str) -> KnownFiles:
     """What is known of a unit that was just made of its build."""
     files = {path: file.identity for path, file in live_files(unit).items()}
     build = "" if isinstance(unit.source, ReadyImage) else unit.source.digest
-    return Known(identity, build, _shape(unit), _fixed(unit), files)
+    return KnownFiles(identity, build, _shape(unit), _fixed(unit), files)
 
 
 def decide(
-    unit: Unit, state: UnitState | None, before: Known | None, *, changed: Collection[str] = ()
-) -> Decision:
+    unit: Unit, state: UnitState | None, before: KnownFiles | None, *, changed: Collection[str] = ()
+) -> LiveDecision:
     """What is done to a unit; `changed` are paths of the project that were saved, removed or renamed."""
     if state is None or isinstance(unit.source, ReadyImage):
         return _without_files(unit, state, changed)
     if before is None or before.id != state.id:
         if state.build != unit.source.digest:
-            return Decision(unit.name, Reaction.REBUILD, cause="it was made of other files")
+            return LiveDecision(unit.name, Reaction.REBUILD, cause="it was made of other files")
         return _without_files(unit, state, changed)
     if before.shape != _shape(unit):
         cause = "the spec says something else: `envctl up` applies it"
-        return Decision(unit.name, Reaction.SPEC, cause=cause)
+        return LiveDecision(unit.name, Reaction.SPEC, cause=cause)
     if before.fixed != _fixed(unit):
-        return Decision(unit.name, Reaction.REBUILD, cause="a build step may use what has changed")
+        return LiveDecision(
+            unit.name, Reaction.REBUILD, cause="a build step may use what has changed"
+        )
     now = {path: file.identity for path, file in live_files(unit).items()}
-    put = tuple(path for path, one in now.items() if before.files.get(path) != one)
+    put = tuple(path for path, identity in now.items() if before.files.get(path) != identity)
     remove = tuple(path for path in before.files if path not in now)
     if not put and not remove:
         return _without_files(unit, state, changed)
     if cause := _why_rebuild(unit, state, put, remove, before=before, now=now):
-        return Decision(unit.name, Reaction.REBUILD, cause=cause)
+        return LiveDecision(unit.name, Reaction.REBUILD, cause=cause)
     restart = bool(restarting(unit, changed))
-    return Decision(unit.name, Reaction.SYNC, put, remove, restart)
+    return LiveDecision(unit.name, Reaction.SYNC, put, remove, restart)
 
 
-def after_sync(unit: Unit, before: Known, decision: Decision) -> Known:
+def after_sync(unit: Unit, before: KnownFiles, decision: LiveDecision) -> KnownFiles:
     """What is known of a unit in which files were put in place."""
     synced = sorted({*before.synced, *decision.put, *decision.remove})
     return replace(known(unit, before.id), synced=tuple(synced))
@@ -166,12 +168,12 @@ def after_sync(unit: Unit, before: Known, decision: Decision) -> Known:
 
 def restarting(unit: Unit, changed: Collection[str]) -> tuple[str, ...]:
     """Those of these paths that the unit is restarted on."""
-    return tuple(path for path in changed if any(_within(path, own) for own in unit.restart_on))
+    return tuple(path for path in changed if any(_within(path, place) for place in unit.restart_on))
 
 
-def _without_files(unit: Unit, state: UnitState | None, changed: Collection[str]) -> Decision:
+def _without_files(unit: Unit, state: UnitState | None, changed: Collection[str]) -> LiveDecision:
     exists = state is not None and state.status not in (Status.MISSING, Status.CREATED)
-    return Decision(unit.name, restart=exists and bool(restarting(unit, changed)))
+    return LiveDecision(unit.name, restart=exists and bool(restarting(unit, changed)))
 
 
 def _why_rebuild(
@@ -180,7 +182,7 @@ def _why_rebuild(
     put: Sequence[str],
     remove: Sequence[str],
     *,
-    before: Known,
+    before: KnownFiles,
     now: Mapping[str, str],
 ) -> str:
     """Why files cannot be put in place though the build's last steps have them; "" if they can."""
@@ -242,7 +244,7 @@ def _spec_files(tree: SourceTree) -> Iterator[str]:
 
 def is_spec(path: str) -> bool:
     """Whether a path of the project is of the spec, which is never put in place."""
-    return any(_within(path, own) for own in _SPEC)
+    return any(_within(path, place) for place in _SPEC)
 
 
 def _blank(step: Step) -> Step:

@@ -49,7 +49,7 @@ def _of_step(
     files = step.tree.origin if isinstance(step, CopyFiles) else "a template"
     target: str = view(step)["target"]
     if not is_live:
-        use = next(one for one in later if isinstance(one, USES))
+        use = next(step for step in later if isinstance(step, USES))
         at = f" ({use.where})" if use.where else ""
         why = f"a later `{KINDS[type(use)]}`{at} may use it"
     elif unit.hides(target.rstrip("/")):

@@ -18,12 +18,12 @@ from envctl.host.atomic_write import replace_file
 from envctl.host.private_state import existing_folder, open_private, private_folder
 from envctl.plan.model import Plan, ReadyImage
 from envctl.plan.state import Observed
-from envctl.reconcile.live_code import Known
+from envctl.reconcile.live_code import KnownFiles
 
 _FOLDER: Final = "synced"
 
 
-def load(root: Path, target: str) -> Mapping[str, Known]:
+def load(root: Path, target: str) -> Mapping[str, KnownFiles]:
     """What is known of the units of a target, by name."""
     folder = existing_folder(root, _FOLDER)
     if folder is None:
@@ -32,31 +32,32 @@ def load(root: Path, target: str) -> Mapping[str, Known]:
         with os.fdopen(open_private(folder / f"{target}.json", os.O_RDONLY), "rb") as file:
             units = json.loads(file.read())
         return {
-            name: Known(**{**one, "synced": tuple(one["synced"])}) for name, one in units.items()
+            name: KnownFiles(**{**data, "synced": tuple(data["synced"])})
+            for name, data in units.items()
         }
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
-def save(root: Path, target: str, units: Mapping[str, Known]) -> None:
+def save(root: Path, target: str, units: Mapping[str, KnownFiles]) -> None:
     """Remember what is known of the units of a target."""
     path = private_folder(root, _FOLDER) / f"{target}.json"
-    text = json.dumps({name: asdict(one) for name, one in units.items()}, separators=(",", ":"))
+    text = json.dumps({name: asdict(files) for name, files in units.items()}, separators=(",", ":"))
     try:
         replace_file(path, text.encode("utf-8", "surrogatepass"), mode=0o600, durable=False)
     except OSError as error:
         raise EnvctlError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def with_synced(observed: Observed, plan: Plan, units: Mapping[str, Known]) -> Observed:
+def with_synced(observed: Observed, plan: Plan, units: Mapping[str, KnownFiles]) -> Observed:
     """The state, with units whose files were made those of the plan's build as if they were made of it. Pure."""
     synced = {
         unit.name: replace(state, build=unit.source.digest, outdated=False)
         for unit in plan.units
         if not isinstance(unit.source, ReadyImage)
-        and (one := units.get(unit.name)) is not None
+        and (known := units.get(unit.name)) is not None
         and (state := observed.units.get(unit.name)) is not None
-        and one.synced
-        and (one.id, one.build) == (state.id, unit.source.digest)
+        and known.synced
+        and (known.id, known.build) == (state.id, unit.source.digest)
     }
     return replace(observed, units={**observed.units, **synced}) if synced else observed

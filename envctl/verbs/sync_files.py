@@ -59,7 +59,7 @@ def _ids_in(archive: Iterable[bytes]) -> Mapping[str, int]:
         content = tar.extractfile(member) if member else None
         text = content.read().decode("utf-8", "replace") if content else ""
     fields = (line.split(":") for line in text.splitlines())
-    return {one[0]: int(one[2]) for one in fields if len(one) > 2 and one[2].isdigit()}
+    return {parts[0]: int(parts[2]) for parts in fields if len(parts) > 2 and parts[2].isdigit()}
 
 
 def pack_files(

@@ -6,6 +6,7 @@ from envctl.parity.drift import run_checks, unit_verifier, units
 from envctl.parity.drift.verification import Verification
 from envctl.plan.target import Target
 from envctl.project import Project
+from envctl.reconcile import synced_files
 from envctl.reconcile.probe_states import probe_states
 from envctl.session import Session
 from envctl.verbs.running_units import lost_texts
@@ -38,4 +39,9 @@ def verify(project: Project, target: Target) -> Verification:
         run_checks.run(running, session.backend, mask=store.masked, report=session.report)
     )
     outcomes += run_checks.not_run(unit for unit in plan.units if unit not in running)
-    return Verification(target_id, names, expectations, outcomes, lost)
+    synced = {
+        name: len(known.synced)
+        for name, known in synced_files.load(project.root, session.id).items()
+        if known.synced and name in observed.units and observed.units[name].id == known.id
+    }
+    return Verification(target_id, names, expectations, outcomes, lost, synced=synced)

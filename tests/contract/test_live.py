@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from envctl.verbs.watch import Watcher
+from envctl.verbs.watcher import Watcher
+from tests.support.project import Project
 
 pytestmark = pytest.mark.executes
 
@@ -49,6 +50,7 @@ def test_saved_files_reach_the_unit_with_owner_and_mode_and_it_is_still_as_decla
     ]
     assert _lines(project, "stat -c '%U %a' /usr/local/bin/tool") == ["root 700"]
     assert project.ids() == before
+    assert project.workspace().verify(project.target).synced == {"web": 7}
     assert _findings(project) == []
     assert project.up() == []
 
@@ -61,10 +63,10 @@ def test_saved_files_reach_the_unit_with_owner_and_mode_and_it_is_still_as_decla
     assert _findings(project) == [("web", "files", "/srv/web/main.py")]
 
 
-def _lines(project, script: str) -> list[str]:
+def _lines(project: Project, script: str) -> list[str]:
     return project.run("web", "sh", "-c", script, user="root")[1].splitlines()
 
 
-def _findings(project) -> list[tuple[str, str, str]]:
+def _findings(project: Project) -> list[tuple[str, str, str]]:
     findings = project.workspace().verify(project.target).findings
     return [(one.unit, str(one.category), one.key) for one in findings]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import Any, Final
 
 from envctl.lazy_dataclass import dataclass
@@ -17,7 +18,8 @@ VERSION: Final = 1
 class Verification:
     """The outcome for one target; `simulated` if nothing really runs there.
 
-    `lost` says where it is up instead, if its project folder was moved or deleted.
+    `lost` says where it is up instead, if its project folder was moved or deleted. `synced` are, by unit, the number of files
+    that `watch` has put in place or removed: they are held against the project like all others.
     """
 
     target: str
@@ -26,6 +28,7 @@ class Verification:
     checks: Sequence[CheckResult] = ()
     lost: Sequence[str] = ()
     simulated: bool = False
+    synced: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def findings(self) -> Sequence[Expectation]:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 from envctl.cli.arguments import Services, TargetOrService
 from envctl.cli.declare import Option
 from envctl.cli.invocation import Invocation
-from envctl.cli.output import counted
-from envctl.cli.up import Yes, announce_all
+from envctl.cli.live_output import keep_watching, print_json
+from envctl.cli.up import Yes
 
 if TYPE_CHECKING:
     from envctl.plan.target import Target as Goal
-    from envctl.verbs.watch import Outcome
-
-_SHOWN: Final = 3
-"""Paths that a line names."""
-_STYLES: Final = {"synced": "green", "rebuilt": "green", "restarted": "green", "failed": "red"}
 
 
 def watch(
@@ -60,32 +53,14 @@ def watch(
         keep_watching(invocation, goal, selected, as_json=as_json)
 
 
-def keep_watching(
-    invocation: Invocation, goal: Goal, services: Sequence[str], *, as_json: bool
-) -> None:
-    """Print what happens to units as files are saved, until interrupted."""
-    from envctl.verbs import watch as verb
-
-    decided = announce_all(invocation, goal, as_json=True)
-    with suppress(KeyboardInterrupt):
-        for outcome in verb.watch(invocation.project, goal, services, decided=decided):
-            invocation.reporter.pause()
-            if outcome is None:
-                invocation.note(f"{goal.environment} has the project's files; waiting for changes")
-            elif as_json:
-                _print_json(invocation, asdict(outcome))
-            else:
-                _show(invocation, outcome)
-
-
 def _explain(invocation: Invocation, goal: Goal, services: Sequence[str], *, as_json: bool) -> None:
-    from envctl.verbs import watch as verb
+    from envctl.verbs import watcher as verb
 
     routes = verb.explain(invocation.project, goal, services)
     if as_json:
         for route in routes:
             where = str(route.where) if route.where else None
-            _print_json(invocation, {**asdict(route), "where": where})
+            print_json(invocation, {**asdict(route), "where": where})
         return
     rows = [
         (route.files, route.unit, route.effect, route.why, str(route.where or ""))
@@ -95,29 +70,3 @@ def _explain(invocation: Invocation, goal: Goal, services: Sequence[str], *, as_
         invocation.out.table(rows, head=("FILES", "UNIT", "EFFECT", "WHY", "WHERE"), styles={})
     else:
         invocation.out.line("no files of the project are in its units")
-
-
-def _show(invocation: Invocation, outcome: Outcome) -> None:
-    out = invocation.out
-    unit = f"{out.safe(outcome.unit)}: " if outcome.unit else ""
-    detail = out.safe(_detail(outcome))
-    seconds = f" in {outcome.seconds:.1f} s" if outcome.seconds else ""
-    out.line(
-        f"{unit}{out.paint(outcome.what, _STYLES.get(outcome.what, 'yellow'))}{detail}{seconds}"
-    )
-    if outcome.hint:
-        out.line(out.safe(f"    hint: {outcome.hint}"))
-
-
-def _detail(outcome: Outcome) -> str:
-    """How many files, and their names; or why."""
-    if outcome.cause:
-        return f": {outcome.cause}"
-    more = f" and {len(outcome.paths) - _SHOWN} more" if len(outcome.paths) > _SHOWN else ""
-    names = ", ".join(outcome.paths[:_SHOWN])
-    return f" {counted(len(outcome.paths), 'file', 'files')}: {names}{more}" if names else ""
-
-
-def _print_json(invocation: Invocation, data: object) -> None:
-    invocation.out.file.write(json.dumps(data) + "\n")
-    invocation.out.file.flush()

@@ -19,7 +19,7 @@ from envctl.plan.target import Target
 from envctl.project import Project
 from envctl.reconcile import executor, synced_files
 from envctl.reconcile.live_code import (
-    Decision,
+    LiveDecision,
     Reaction,
     after_sync,
     decide,
@@ -42,7 +42,7 @@ _FOLDER: Final = "folder"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WatchOutcome:
     """What was done to a unit: "synced", "restarted", "rebuilt", "waits" or "failed"; "" for the unit if it is about the spec.
 
     `paths` are those of the unit that were put in place or removed, or those of the project that it was restarted on.
@@ -62,7 +62,7 @@ def watch(
     services: Sequence[str] = (),
     *,
     decided: Decided = ignore_changes,
-) -> Iterator[Outcome | None]:
+) -> Iterator[WatchOutcome | None]:
     """What is done while files are saved, without end; None when all that is up has the files of the project.
 
     `decided` is called with the changes of a rebuild before the first is made.
@@ -105,7 +105,7 @@ class Watcher:
         """The files and folders whose changes matter."""
         return self._watched
 
-    def react(self, changed: Collection[str]) -> Iterator[Outcome]:
+    def react(self, changed: Collection[str]) -> Iterator[WatchOutcome]:
         """Do what follows from these paths of the project, and from all else that the units do not have yet."""
         session = self._session()
         try:
@@ -132,15 +132,15 @@ class _Round:
         self._known = dict(synced_files.load(root, session.id))
         self._units = [unit for unit in session.plan.units if _is_watched(unit, session)]
 
-    def react(self, changed: Collection[str]) -> Iterator[Outcome]:
+    def react(self, changed: Collection[str]) -> Iterator[WatchOutcome]:
         if any(map(is_spec, changed)):
             cause = f"the spec has changed: `envctl up {self._session.target}` applies it"
-            yield Outcome("", "waits", cause=cause)
+            yield WatchOutcome("", "waits", cause=cause)
         observed = self._session.observe()
-        kept = without_ignored(self._session.project.root, changed)
+        saved = without_ignored(self._session.project.root, changed)
         decisions = {
             unit.name: decide(
-                unit, observed.units.get(unit.name), self._known.get(unit.name), changed=kept
+                unit, observed.units.get(unit.name), self._known.get(unit.name), changed=saved
             )
             for unit in self._units
             if unit.name in observed.units
@@ -148,9 +148,9 @@ class _Round:
         yield from self._sync(decisions)
         self._remember(decisions, observed)
         yield from self._rebuild(decisions)
-        yield from self._restart(decisions, observed, kept)
+        yield from self._restart(decisions, observed, saved)
 
-    def _sync(self, decisions: dict[str, Decision]) -> Iterator[Outcome]:
+    def _sync(self, decisions: dict[str, LiveDecision]) -> Iterator[WatchOutcome]:
         """Put files in place. A unit that does not take them is made anew."""
         for unit in self._units:
             decision = decisions.get(unit.name)
@@ -160,13 +160,13 @@ class _Round:
             try:
                 self._write(unit, decision)
             except EnvctlError as error:
-                decisions[unit.name] = Decision(unit.name, Reaction.REBUILD, cause=error.brief)
+                decisions[unit.name] = LiveDecision(unit.name, Reaction.REBUILD, cause=error.brief)
                 continue
             self._known[unit.name] = after_sync(unit, self._known[unit.name], decision)
             paths = (*decision.put, *decision.remove)
-            yield Outcome(unit.name, "synced", paths, seconds=time.monotonic() - started)
+            yield WatchOutcome(unit.name, "synced", paths, seconds=time.monotonic() - started)
 
-    def _write(self, unit: Unit, decision: Decision) -> None:
+    def _write(self, unit: Unit, decision: LiveDecision) -> None:
         backend, root = self._session.backend, self._session.project.root
         if not isinstance(backend, CopiesFiles):
             raise unsupported(backend, "watch")
@@ -185,25 +185,27 @@ class _Round:
         remove_files(backend, unit.name, files_removed, folders=False)
         remove_files(backend, unit.name, folders, folders=True)
 
-    def _remember(self, decisions: Mapping[str, Decision], observed: Observed) -> None:
+    def _remember(self, decisions: Mapping[str, LiveDecision], observed: Observed) -> None:
         """Keep what is known of units that have the project's files."""
         before = synced_files.load(self._session.project.root, self._session.id)
         for unit in self._units:
             decision, state = decisions.get(unit.name), observed.units.get(unit.name)
             if state is None or decision is None or isinstance(unit.source, ReadyImage):
                 continue
-            one = self._known.get(unit.name)
-            if decision.reaction is Reaction.NOTHING and (one is None or one.id != state.id):
+            files = self._known.get(unit.name)
+            if decision.reaction is Reaction.NOTHING and (files is None or files.id != state.id):
                 self._known[unit.name] = known(unit, state.id)
         if self._known != before:
             synced_files.save(self._session.project.root, self._session.id, self._known)
 
-    def _rebuild(self, decisions: Mapping[str, Decision]) -> Iterator[Outcome]:
+    def _rebuild(self, decisions: Mapping[str, LiveDecision]) -> Iterator[WatchOutcome]:
         """Bring units up to date by a build, and what they need with them."""
         for name, decision in decisions.items():
             if decision.reaction is Reaction.SPEC:
-                yield Outcome(name, "waits", cause=decision.cause)
-        names = [name for name, one in decisions.items() if one.reaction is Reaction.REBUILD]
+                yield WatchOutcome(name, "waits", cause=decision.cause)
+        names = [
+            name for name, decision in decisions.items() if decision.reaction is Reaction.REBUILD
+        ]
         if not names:
             return
         started = time.monotonic()
@@ -215,23 +217,23 @@ class _Round:
         finally:
             observed = self._session.observe()
             remembered = {
-                name: Decision(name)
+                name: LiveDecision(name)
                 for name in names
                 if _is_made(self._session.plan, name, observed)
             }
             self._remember(remembered, observed)
         for name in names:
             seconds = time.monotonic() - started
-            yield Outcome(name, "rebuilt", cause=decisions[name].cause, seconds=seconds)
+            yield WatchOutcome(name, "rebuilt", cause=decisions[name].cause, seconds=seconds)
 
     def _restart(
-        self, decisions: Mapping[str, Decision], observed: Observed, changed: Collection[str]
-    ) -> Iterator[Outcome]:
+        self, decisions: Mapping[str, LiveDecision], observed: Observed, changed: Collection[str]
+    ) -> Iterator[WatchOutcome]:
         """Start processes anew, and wait until they are ready."""
         names = {
             name
-            for name, one in decisions.items()
-            if one.restart and one.reaction in (Reaction.NOTHING, Reaction.SYNC)
+            for name, decision in decisions.items()
+            if decision.restart and decision.reaction in (Reaction.NOTHING, Reaction.SYNC)
         }
         if not names:
             return
@@ -255,7 +257,7 @@ class _Round:
             return
         for unit in units:
             paths = restarting(unit, sorted(changed))
-            yield Outcome(unit.name, "restarted", paths, seconds=time.monotonic() - started)
+            yield WatchOutcome(unit.name, "restarted", paths, seconds=time.monotonic() - started)
 
 
 def explain(project: Project, target: Target, services: Sequence[str] = ()) -> Sequence[Route]:
@@ -265,8 +267,8 @@ def explain(project: Project, target: Target, services: Sequence[str] = ()) -> S
     return tuple(route for unit in units if unit.replica == 1 for route in routes(unit))
 
 
-def _failed(unit: str, error: EnvctlError) -> Outcome:
-    return Outcome(unit, "failed", cause=error.brief, hint=error.hint or "")
+def _failed(unit: str, error: EnvctlError) -> WatchOutcome:
+    return WatchOutcome(unit, "failed", cause=error.brief, hint=error.hint or "")
 
 
 def _is_watched(unit: Unit, session: Session) -> bool:
