@@ -282,7 +282,7 @@ def test_links_are_copied_as_links_wherever_they_lead(project):
     app = project / "app"
     links = {
         "current": "/srv/app/current",
-        ".#main.py": "me@host.123:456",
+        "nowhere": "me@host.123:456",
         "in": "sub/data.txt",
         "loop": "loop",
     }
@@ -293,6 +293,14 @@ def test_links_are_copied_as_links_wherever_they_lead(project):
     }
     assert found == links
     assert notes(project) == []
+
+
+def test_what_editors_keep_beside_a_file_is_not_copied(project):
+    app, before = project / "app", taken(project)
+    (app / ".#main.py").symlink_to("me@host.123:456")
+    for name in (".main.py.swp", ".main.py.swo", "main.py~"):
+        (app / name).write_text("x")
+    assert taken(project) == before
 
 
 def test_a_link_to_what_is_not_copied_is_noted(project):
