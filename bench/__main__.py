@@ -1,4 +1,4 @@
-"""`python -m bench [startup] [containers] [machines] [bounds] [--write]`: measure, print, and with --write keep the tables in RESULTS.md.
+"""`python -m bench [startup] [containers] [machines] [bounds] [live] [--write]`: measure, print, and with --write keep the tables in RESULTS.md.
 
 envctl is installed from a wheel into an environment of its own, since that is what users run; an
 editable install without byte code starts slower.
@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeAlias
 
-from bench import bounds, containers, machines, startup
+from bench import bounds, containers, live, machines, startup
 from bench.measure import ENVIRON, Result, said
 
 TREE = Path(__file__).parents[1]
@@ -28,8 +28,9 @@ PARTS: dict[str, ModuleType] = {
     "containers": containers,
     "machines": machines,
     "bounds": bounds,
+    "live": live,
 }
-Row: TypeAlias = Result | startup.Started | bounds.Measured
+Row: TypeAlias = Result | startup.Started | bounds.Measured | live.Saved
 TITLE = "# Measured against the field\n\nMedians of whole processes, ours and the peer's in turn in the same run.\n"
 
 
@@ -44,7 +45,7 @@ def install(folder: Path) -> str:
 
 def head(name: str) -> str:
     """The first lines of a table: with a peer, or with bounds of our own."""
-    if name in ("bounds", "startup"):
+    if name in ("bounds", "startup", "live"):
         return str(PARTS[name].HEAD)
     peer = {"containers": containers.PEER, "machines": machines.PEER}[name]
     return (
