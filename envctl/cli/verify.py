@@ -46,7 +46,7 @@ def verify(invocation: Invocation, target: Target = None, *, as_json: AsJson = F
     else:
         _show(invocation, result)
     for unit, count in result.synced.items():
-        files = counted(count, "file was", "files were")
+        files = counted(count, "file or folder was", "files and folders were")
         invocation.note(f"note: {unit}: {files} put in place by `watch` since it was created")
     for text in result.lost:
         invocation.note(f"note: {text}")

@@ -50,7 +50,7 @@ def test_saved_files_reach_the_unit_with_owner_and_mode_and_it_is_still_as_decla
     ]
     assert _lines(project, "stat -c '%U %a' /usr/local/bin/tool") == ["root 700"]
     assert project.ids() == before
-    assert project.workspace().verify(project.target).synced == {"web": 7}
+    assert project.workspace().verify(project.target).synced == {"web": 9}
     assert _findings(project) == []
     assert project.up() == []
 

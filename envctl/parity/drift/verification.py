@@ -18,7 +18,7 @@ VERSION: Final = 1
 class Verification:
     """The outcome for one target; `simulated` if nothing really runs there.
 
-    `lost` says where it is up instead, if its project folder was moved or deleted. `synced` are, by unit, the number of files
+    `lost` says where it is up instead, if its project folder was moved or deleted. `synced` are, by unit, the number of files and folders
     that `watch` has put in place or removed: they are held against the project like all others.
     """
 
