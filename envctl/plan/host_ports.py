@@ -12,12 +12,15 @@ from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Plan, Port, Process, Unit
 from envctl.plan.port_references import referenced_ports, with_numbers
-from envctl.plan.state import Observed, UnitState
+from envctl.plan.state import Observed, Status, UnitState
 
 FIRST: Final = 20_000
 """The first port that is chosen: well below those that kernels give to clients."""
 COUNT: Final = 5_000
 _PORTABLE_COUNT: Final = 10_000
+_HOLDS_PORTS: Final = frozenset(
+    {Status.STARTING, Status.RESTARTING, Status.PAUSED, Status.UNREACHABLE}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +157,16 @@ def missing_ports(plan: Plan, observed: Observed) -> dict[str, int]:
 
 
 def ports_in_use(observed: Observed) -> dict[str, int]:
-    """Those of them that lead to a unit now."""
+    """Those of them that units have now: what runs and has lost a port does not have that one.
+
+    What is neither running nor over, such as a paused unit, publishes nothing that could be listed, and has its ports.
+    """
     return {
         key: number
         for state in observed.units.values()
         for key, number in _ports_of(state).items()
-        if any(address.endswith(f":{number}") for address in _addresses(state))
+        if state.status in _HOLDS_PORTS
+        or any(address.endswith(f":{number}") for address in _addresses(state))
     }
 
 

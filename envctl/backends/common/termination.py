@@ -22,10 +22,11 @@ LEFT_BEHIND: Final = (
     "it could not be killed and still runs inside: `envctl stop` stops it with its unit"
 )
 
-# It searches several times, to find processes that were started during a search. Its own environment has no mark.
+# It searches several times, to find processes that were started during a search; and what it killed may take a while to
+# end on a busy machine. Its own environment has no mark.
 SCRIPT: Final = """\
 tries=0
-while [ "$tries" -lt 5 ]; do
+while :; do
     found=
     for process in /proc/[0-9]*; do
         case "$(tr '\\0' '\\n' <"$process/environ" 2>/dev/null)" in
@@ -33,9 +34,10 @@ while [ "$tries" -lt 5 ]; do
         esac
     done
     [ "$found" ] || exit 0
+    [ "$tries" -lt 50 ] || exit 1
     tries=$((tries + 1))
+    sleep 0.1 2>/dev/null || sleep 1
 done
-exit 1
 """
 
 

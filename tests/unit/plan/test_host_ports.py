@@ -132,6 +132,11 @@ def test_existing_units_tell_their_ports() -> None:
     assert ports_in_use(Observed({"web": state})) == {}
     up = replace(state, status=Status.RUNNING, published={"8000/tcp": ("127.0.0.1:20001",)})
     assert ports_in_use(Observed({"web": up})) == {KEY: 20001}
+    lost = replace(up, published={})
+    assert ports_in_use(Observed({"web": lost})) == {}
+    # An engine lists none of what is paused, and yet nothing else can have it.
+    for status in (Status.PAUSED, Status.RESTARTING, Status.STARTING, Status.UNREACHABLE):
+        assert ports_in_use(Observed({"web": replace(lost, status=status)})) == {KEY: 20001}
     for odd in ("", "[", "[]", "{}", '{"ports": [{}]}', '{"ports": 1}'):
         assert ports_of_units(Observed({"web": replace(state, run=odd)})) == {}
 

@@ -102,11 +102,12 @@ def _end(machine: SshMachine, mark: str) -> bool:
     """Kill a command and all processes that it started; whether none is left."""
     # A pattern that does not match itself on this command's line.
     pattern = f"[{mark[0]}]{mark[1:]}"
+    # Several times, as what was killed may take a while to end on a busy machine, and may have started more.
     script = (
-        "tries=0; while [ $tries -lt 5 ]; do found=;"
+        "tries=0; while :; do found=;"
         f" for one in $(grep -la {pattern} /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null);"
         ' do one=${one#/proc/}; kill -9 "${one%/*}" 2>/dev/null && found=1; done;'
-        ' [ "$found" ] || exit 0; tries=$((tries + 1)); done; exit 1'
+        ' [ "$found" ] || exit 0; [ $tries -lt 50 ] || exit 1; tries=$((tries + 1)); sleep 0.1; done'
     )
     try:
         machine.run(script, timeout=TIMEOUT)
