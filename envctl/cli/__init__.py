@@ -36,7 +36,7 @@ def main() -> None:
     _look_up_absolutely()
     words = sys.argv[1:]
     if "_ENVCTL_COMPLETE" in os.environ:
-        # An interrupt ends the process: a shell that completes must be told nothing.
+        # An interrupt ends the process at once: a shell that asks for completions must not see an error.
         sys.exit(_complete())
 
     def work() -> int | None:
@@ -58,12 +58,12 @@ def main() -> None:
 
 
 def _wants_json(words: Sequence[str]) -> bool:
-    """Whether a command line that nobody could read asks for JSON; what stands behind `--` is another command's."""
+    """Whether an invalid command line asks for JSON. Words after `--` belong to another command."""
     return "--json" in words[: words.index("--") if "--" in words else None]
 
 
 def _complete() -> int | None:
-    """Print what a shell offers when TAB is pressed; nothing if that fails."""
+    """Print the words that a shell offers when TAB is pressed; nothing if that fails."""
     from envctl.cli.commands import COMMANDS
     from envctl.cli.front import complete
 
@@ -78,7 +78,7 @@ def _complete() -> int | None:
 
 
 def _requested_text(words: Sequence[str]) -> str | None:
-    """The version or the help, if that is what the words ask for in the usual way."""
+    """The version or the help, if the words ask for it in the usual way."""
     if words == ["--version"]:
         return f"envctl {__version__}"
     from envctl.cli.commands import COMMANDS
@@ -90,7 +90,7 @@ def _requested_text(words: Sequence[str]) -> str | None:
 def _open_closed_streams() -> None:
     """Open /dev/null in place of standard streams that the caller closed (`>&-`).
 
-    Otherwise the next file opened would get such a stream's number, and be written to.
+    Otherwise the next file that is opened would get the number of such a stream, and output would be written to it.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -103,7 +103,7 @@ def _open_closed_streams() -> None:
 
 
 def _look_up_absolutely() -> None:
-    """Remove relative folders from PATH: the project we stand in could bring a program called `virsh`."""
+    """Remove relative folders from PATH: the project in the current folder could contain a program called `virsh`."""
     path = os.environ.get("PATH")
     if path is not None:
         absolute = [folder for folder in path.split(os.pathsep) if folder.startswith(os.sep)]

@@ -1,4 +1,4 @@
-"""adopt: take over what was started from a folder that has moved."""
+"""adopt: take over an environment that was started from a folder since moved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def adopt(
     target: Target = None,
     *,
     identity: Annotated[
-        str | None, Option(("--id",), "The id of the one to take over, if there are several.")
+        str | None,
+        Option(("--id",), "The id of the environment to take over, if there are several."),
     ] = None,
     force: Annotated[
         bool, Option(("--force",), "Take it over even though the other folder still exists.")
@@ -64,7 +65,7 @@ def adopt(
 
 
 def _confirmed(invocation: Invocation) -> bool:
-    """Ask on the terminal. False if there is none."""
+    """Ask for confirmation on the terminal. False if there is no terminal."""
     if sys.stdin is None or not sys.stdin.isatty():
         return False
     invocation.err.file.write(

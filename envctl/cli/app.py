@@ -1,4 +1,4 @@
-"""The Typer app, made of the declarations: the whole command line, with help and completion."""
+"""The Typer app, made from the declarations: the whole command line, with help and completion."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _PLAIN: Mapping[str, Any] = {
 CLICK_ERROR: Any = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
 )
-"""What is wrong with a command line; Typer brings its own copy of Click, which it does not export."""
+"""Click's error for a wrong command line. Typer brings its own copy of Click, which it does not export."""
 
 
 class _Commands(MutableMapping[str, Any]):
-    """Commands by name, made when looked up: one costs no more than that one."""
+    """Commands by name, each created when it is looked up, so that one command does not pay for all."""
 
     def __init__(self, group: Group, run: Callable[[Call], int]) -> None:
         self._places = group.commands
@@ -74,7 +74,7 @@ class _Commands(MutableMapping[str, Any]):
 
 
 def command_line(run: Callable[[Call], int]) -> Any:
-    """The whole command line; `run` is told the call that was asked for, and gives its exit code."""
+    """The whole command line. `run` gets the requested call and returns its exit code."""
     app = typer.Typer(name="envctl", no_args_is_help=True, **_PLAIN)
 
     def top(**values: Any) -> None:
@@ -85,7 +85,7 @@ def command_line(run: Callable[[Call], int]) -> Any:
     _sign(top, COMMON, version=_VERSION)
     app.callback()(top)
     group: Any = get_command(app)
-    # `envctl completion` prints the script: nothing edits the files of a shell.
+    # `envctl completion` prints the script; no option may edit the files of a shell.
     group.params = [option for option in group.params if not option.name.endswith("_completion")]
     group.commands = _Commands(COMMANDS, run)
     return _with_help(group, COMMANDS)
@@ -133,7 +133,7 @@ def _parse_with_separator(
 
 
 def _with_help(command: Any, place: str | Group) -> Any:
-    """The command; its help is ours, which is made without Typer if it is asked for in the usual way."""
+    """The command, with our own help text, which needs no Typer if it is requested in the usual way."""
     command.get_help = lambda context: help_text(context.command_path, place)
     return command
 
@@ -158,7 +158,7 @@ _VERSION = inspect.Parameter(
 
 
 def _sign(function: Any, declared: Any, **more: inspect.Parameter) -> None:
-    """Give a function the signature Typer reads."""
+    """Give a function the signature that Typer reads."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     signature = [inspect.Parameter("context", keyword, annotation=typer.Context)]
     signature += [_signed(parameter) for parameter in declared]
@@ -191,7 +191,7 @@ def _signed(parameter: Parameter) -> inspect.Parameter:
 
 
 def _arguments_before(context: typer.Context) -> list[str]:
-    """The arguments of a command line that is being completed, as far as they are typed."""
+    """The arguments that are already typed of a command line that is being completed."""
     before: list[str] = []
     for parameter in context.command.params:
         if parameter.param_type_name == "argument":

@@ -1,4 +1,4 @@
-"""Ask on the terminal whether a project may use what it wants of this host."""
+"""Ask on the terminal whether a project may use parts of this host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def approval_prompt(
 ) -> Callable[[Sequence[HostAccess]], bool | None]:
     """A function that asks on the terminal, if there is one. With `yes` it shows what is allowed and does not ask.
 
-    `pause` stops what shows progress meanwhile.
+    `pause` hides the progress display meanwhile.
     """
 
     def ask(accesses: Sequence[HostAccess]) -> bool | None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def complete_base(_incomplete: str, _target: str, _folder: Path) -> Sequence[str]:
-    """The names in the catalogue."""
+    """The names of bases in the catalogue."""
     from envctl.bases.catalogue import CATALOGUE
 
     return tuple(CATALOGUE)

@@ -1,4 +1,4 @@
-"""build and pull: have images and boxes, without touching what runs."""
+"""build and pull: get images and boxes ready without touching running units."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _FOLDER = "catalogue"
 
 
 def complete_entry(_incomplete: str, _target: str, folder: Path) -> Sequence[str]:
-    """The names of all entries."""
+    """The names of all entries in the catalogue."""
     from envctl.definition import find_root
     from envctl.definition.entries import catalogues_of
 
@@ -124,7 +124,7 @@ def eject(
         )
     for part in map(str, (*PurePosixPath(target).parents[::-1], target)):
         with suppress(FileNotFoundError):
-            real_path(root, part)  # refuses what leads outside the project
+            real_path(root, part)  # refuses paths that lead outside the project
     (root / target).mkdir(parents=True, exist_ok=True)
     write_user_file(root / file, text)
     invocation.out.line(invocation.out.safe(f"wrote {file}"))
@@ -133,7 +133,7 @@ def eject(
 
 
 def _catalogues(invocation: Invocation) -> Catalogues:
-    """The catalogues of the project here, or of envctl where there is none."""
+    """The catalogues of the project here, or envctl's own if there is no project."""
     from envctl.definition import find_root
     from envctl.definition.entries import catalogues_of
 
@@ -144,7 +144,7 @@ def _catalogues(invocation: Invocation) -> Catalogues:
 
 
 def _entry(catalogues: Catalogues, name: str) -> Entry:
-    """An entry without mistakes. UsageError if there is none of this name."""
+    """A valid entry of the catalogue. UsageError if the name is unknown."""
     try:
         entry = catalogues.entry(name)
     except KeyError:

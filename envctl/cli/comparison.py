@@ -28,7 +28,7 @@ _HEADS: Final = {
     Verdict.UNKNOWN: "UNKNOWN",
 }
 _WORD: Final = re.compile(r"[A-Za-z/…][A-Za-z0-9/._…-]*")
-"""What YAML takes as text without quotes."""
+"""Text that YAML reads as a string without quotes."""
 _MISSING: Final = "absent"
 
 

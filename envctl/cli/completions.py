@@ -1,6 +1,6 @@
-"""What a shell is offered when TAB is pressed: targets, services, variables, backends. No engine is asked.
+"""Candidates that a shell shows when TAB is pressed: targets, services, variables, backends. No engine is asked.
 
-Each function takes what is typed so far of the word, the arguments before it, and the project's folder.
+Each function gets the beginning of the word, the arguments before it, and the project's folder.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def complete_target(begun: str, _before: Sequence[str], folder: Path) -> Sequence[str]:
-    """The project's environments; behind an @, the environment on each backend."""
+    """The project's environments; after an @, the environment on each backend."""
     environment, at, _ = begun.partition("@")
     if at:
         from envctl.backends import backend_names
@@ -33,14 +33,14 @@ def complete_target_or_service(begun: str, before: Sequence[str], folder: Path) 
 
 
 def complete_service(_begun: str, before: Sequence[str], folder: Path) -> Sequence[str]:
-    """The services of the environment named before, else of the default one."""
+    """The services of the environment named earlier on the line, or of the default one."""
     project = _project(folder)
     environment = _environment(project, before)
     return tuple(project.resolved(environment).data["services"]) if environment else ()
 
 
 def complete_unit_and_command(begun: str, before: Sequence[str], folder: Path) -> Sequence[str]:
-    """Of `[TARGET] UNIT -- COMMAND` the target and the unit."""
+    """The target and the unit in `[TARGET] UNIT -- COMMAND`."""
     if not before:
         return complete_target_or_service(begun, before, folder)
     is_unit = len(before) == 1 and _is_target(_project(folder), before[0])
@@ -72,7 +72,7 @@ def _project(folder: Path) -> Project:
 
 
 def _environment(project: Project, before: Sequence[str]) -> str:
-    """The environment that is named before, or the default one; "" if that is open."""
+    """The environment named earlier on the line, or the default one; "" if neither is known."""
     if before and _is_target(project, before[0]):
         return before[0].partition("@")[0]
     from envctl.verbs.choose_target import configured_target

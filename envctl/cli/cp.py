@@ -62,7 +62,7 @@ def cp(
 
 
 def _split(word: str) -> tuple[str, str] | None:
-    """The unit and the path of UNIT:PATH; None for a path of this host, such as ./a:b."""
+    """The unit and path in UNIT:PATH; None if the word is a path of this host, such as ./a:b."""
     unit, colon, path = word.partition(":")
     return (unit, path) if colon and unit and "/" not in unit and unit != "." else None
 

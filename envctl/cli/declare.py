@@ -1,7 +1,7 @@
-"""How commands are declared: functions whose parameters say what they are on the command line.
+"""How commands are declared: functions whose parameters describe their arguments and options.
 
-The declarations import nothing heavy. Typer's commands are made from them (`app`), and so is the
-quick reader of well-formed command lines (`front`), which therefore cannot disagree about names.
+The declarations import nothing heavy. Typer's commands (`app`) and the quick reader of well-formed command lines
+(`front`) are both made from them, so the two cannot disagree about names.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Option:
 
     @property
     def words(self) -> Mapping[str, bool]:
-        """What is typed, and what that makes of a flag: "-t/-T" is both."""
+        """The option's words, and the value that each gives a flag: "-t/-T" declares both."""
         return {
             word: not index for name in self.names for index, word in enumerate(name.split("/"))
         }
@@ -40,7 +40,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A word without a name; a parameter of type list takes all that are left."""
+    """A positional argument; a parameter of type list takes all remaining words."""
 
     metavar: str
     help: str
@@ -62,7 +62,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options every command takes, before its name or after it."""
+    """The options that every command takes, before or after its name."""
 
     directory: Path | None = None
     sets: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Commands that help shows together: from names to "module:function" or a group, and lines that use them."""
+    """Commands that help shows together: names mapped to "module:function" or a group, with examples."""
 
     title: str
     commands: Mapping[str, str | Group]
@@ -99,17 +99,17 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Commands under a common name."""
+    """Commands under a common name, such as `base`."""
 
     help: str
     sections: Sequence[Section]
     aliases: Mapping[str, str] = field(default_factory=dict)
-    """Words that other tools have for commands; help does not list them."""
+    """Names that other tools use for these commands; help does not list them."""
     foreign: Mapping[str, str] = field(default_factory=dict)
-    """Words of other tools that mean something else here, and what to do instead."""
+    """Commands of other tools with another meaning here, and what to do instead."""
 
     def place(self, word: str) -> str | Group | None:
-        """What a command's name or alias stands for; None if it is neither."""
+        """The command or group that a name or alias stands for; None if it is neither."""
         return self.commands.get(self.aliases.get(word, word))
 
     @property
@@ -170,26 +170,26 @@ COMMON: Sequence[Parameter] = (
 
 
 def without_spec(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a command that reads no spec, so that it takes no `--set`."""
+    """Mark a command that reads no spec and so takes no `--set`."""
     function.without_spec = True  # type: ignore[attr-defined]
     return function
 
 
 def takes_the_rest(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a command whose options end at the first argument; the rest is as it was typed."""
+    """Mark a command whose options end at the first argument; all later words are passed on unchanged."""
     function.takes_the_rest = True  # type: ignore[attr-defined]
     return function
 
 
 def load(place: str) -> Callable[..., int | None]:
-    """The function at "module:function"."""
+    """Import the function at "module:function"."""
     module, _, name = place.partition(":")
     function: Callable[..., int | None] = getattr(import_module(module), name)
     return function
 
 
 def parameters(function: Callable[..., Any]) -> Sequence[Parameter]:
-    """A command's parameters: its own after the Invocation, then the common ones."""
+    """A command's parameters: first its own, without the Invocation, then the common ones."""
     declared = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     common = COMMON[1:] if hasattr(function, "without_spec") else COMMON
     return (*(_parameter(each.name, each.annotation, each.default) for each in declared), *common)

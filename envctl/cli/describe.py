@@ -1,4 +1,4 @@
-"""describe: show all that is worth knowing of an environment."""
+"""describe: describe an environment on one screen."""
 
 from __future__ import annotations
 

@@ -112,9 +112,9 @@ def shell(
 
 
 def split(words: Sequence[str], *, unit: str = "", target: str = "") -> tuple[str, tuple[str, ...]]:
-    """Unit ("" if none is named) and command of `[UNIT] -- COMMAND…` or `UNIT COMMAND…`, the words after TARGET.
+    """Unit ("" if none is named) and command in `[UNIT] -- COMMAND…` or `UNIT COMMAND…`, the words after TARGET.
 
-    With `unit`, it has been named in the place of TARGET.
+    `unit` is the unit's name if it was already given in the position of TARGET.
     """
     argv = list(words)
     if not unit and argv and not argv[0].startswith("-"):
@@ -168,7 +168,7 @@ def _on_terminal() -> bool:
 def settings_of(
     *, tty: bool | None, user: str | None, workdir: str | None, env: Sequence[str] | None
 ) -> dict[str, Any]:
-    """How a command runs, from what was given on the command line."""
+    """How to run a command, from the options on the command line."""
     return {
         "tty": _on_terminal() if tty is None else tty,
         "user": user,
@@ -195,7 +195,7 @@ def with_streams(
     run: Callable[[Execution], int],
     **settings: Any,
 ) -> int:
-    """Run a command with this process's streams; its exit code. Signals that end envctl end the command first."""
+    """Run a command with this process's streams; its exit code. A signal that ends envctl ends the command first."""
     from envctl.backends.base import Execution
 
     execution = Execution(
@@ -217,7 +217,7 @@ def with_streams(
 
 
 def _stdin() -> BinaryIO | None:
-    """Standard input, unbuffered: a thread still reading a buffered one would block the exit."""
+    """Standard input, unbuffered: a thread that still reads a buffered stream would block the exit."""
     try:
         return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
     except (OSError, ValueError, AttributeError):

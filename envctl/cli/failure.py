@@ -1,4 +1,4 @@
-"""Errors become text and an exit code here, and only here."""
+"""Turns errors into text and an exit code. No other module does."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
-"""What a shell reports for a program killed by SIGPIPE: 128 + 13."""
+"""The exit code that a shell reports for a program killed by SIGPIPE: 128 + 13."""
 
 
 def ignore_error(_error: EnvctlError) -> None:
-    """Nobody else is told."""
+    """Ignore an error that is reported elsewhere."""
 
 
 def run_guarded(
@@ -60,7 +60,7 @@ def _fail(error: EnvctlError, options: Options, on_error: Callable[[EnvctlError]
 
 
 def error_json(error: EnvctlError) -> dict[str, Any]:
-    """An error as JSON: what is wrong, and the mistakes of a spec one by one."""
+    """An error as JSON: its message, and the problems of a spec one by one."""
     problems = error.problems if isinstance(error, SpecError) else ()
     return {
         "message": error.brief,
@@ -73,14 +73,14 @@ def error_json(error: EnvctlError) -> dict[str, Any]:
 
 
 def print_error_json(error: EnvctlError) -> None:
-    """Print an error as JSON, where standard output has nothing else."""
+    """Print an error as JSON, if standard output is empty so far."""
     from envctl.cli.output import json_line
 
     Stream(sys.stdout, no_color=True).text(json_line({"error": error_json(error)}))
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:
-    """A mistake of a spec as JSON."""
+    """A problem in a spec as JSON."""
     where = problem.where
     return {
         "file": where.file,
@@ -99,7 +99,7 @@ def _interrupted(options: Options) -> int:
 
 
 def show(error: EnvctlError, options: Options) -> None:
-    """Print an error: what is wrong, details, what to do next."""
+    """Print an error: the message, details, what to do next."""
     stream = _stderr(options)
     if options.debug:
         _traceback(error, stream)
@@ -118,7 +118,7 @@ def show(error: EnvctlError, options: Options) -> None:
 def _refused(error: OSError) -> EnvctlError:
     """Translate an error of the operating system: no permission, no space, not a folder."""
     message = error.strerror or str(error)
-    # A call on a file descriptor has its number here, which tells the user nothing.
+    # Such an error may have the number of a file descriptor here, which does not help the user.
     named = isinstance(error.filename, str) and error.filename
     translated = EnvctlError(f"{error.filename}: {message}" if named else message)
     translated.__cause__ = error
@@ -136,7 +136,7 @@ def _traceback(error: BaseException, stream: Stream) -> None:
 
 
 def _crash(error: BaseException, options: Options) -> str:
-    """Show an error of envctl itself, and return it in one line."""
+    """Show an internal error of envctl, and return it on one line."""
     stream = _stderr(options)
     message = str(error).partition("\n")[0]
     text = f"internal error, {type(error).__name__}: {message}"
@@ -167,7 +167,7 @@ def _save_traceback(error: BaseException, start: Path) -> Path | None:
 
 
 def _forget_stdout() -> None:
-    """Send the interpreter's flush at exit to /dev/null: the reader is gone."""
+    """Redirect the interpreter's final flush to /dev/null: nobody reads the pipe any more."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

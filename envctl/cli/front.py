@@ -1,9 +1,9 @@
-"""The quick reader of command lines: understands the well-formed ones, and leaves the rest to Typer.
+"""The quick reader of command lines: reads well-formed ones, and leaves all others to Typer.
 
-Typer and what it checks arguments with take longer to import than most commands take to run. So a
-line in which every word is an option's full name, its value or an argument is read here; whatever
-else there is (help, completion, mistakes, short options run together) is Typer's. Where this
-answers, Typer would call the same function with the same arguments: a test holds the two together.
+Importing Typer and the modules it uses to check arguments takes longer than most commands run. So this module reads
+lines in which every word is the full name of an option, its value or an argument. Everything else (help, completion,
+mistakes, combined short options) goes to Typer. If this module reads a line, Typer would call the same function with
+the same arguments; a test checks that.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _PLAIN_NAME: Final = re.compile(r"[\w.@=-]+")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A command to run: its function, the common options, its own arguments."""
+    """A command to run: its function, the common options, and its own arguments."""
 
     function: Callable[..., int | None]
     options: Options
     arguments: dict[str, Any]
 
 
-class _NotSure(Exception):  # noqa: N818 - it is no error: Typer is asked instead
-    """A word this reader does not vouch for."""
+class _NotSure(Exception):  # noqa: N818 - not an error: Typer reads the line instead
+    """The quick reader does not know a word."""
 
 
 def read(words: Sequence[str], group: Group) -> Call | None:
-    """The call that a command line asks for; None if Typer has to look at it."""
+    """The call that a command line asks for; None if Typer has to read the line."""
     try:
         outer = _Line(COMMON, stops=True)
         left = outer.take(words)
@@ -65,7 +65,7 @@ def read(words: Sequence[str], group: Group) -> Call | None:
 
 
 def complete(environ: Mapping[str, str], group: Group) -> str | None:
-    """What a shell is told when TAB is pressed; None if Typer has to look at it.
+    """The completions that a shell shows when TAB is pressed; None if Typer has to answer.
 
     Answers for names of commands in bash, and for arguments in bash and zsh. Typer takes ten times as long.
     """
@@ -84,7 +84,7 @@ def complete(environ: Mapping[str, str], group: Group) -> str | None:
 
 
 def _typed(environ: Mapping[str, str]) -> tuple[list[str], str, str]:
-    """The whole words, the one that is begun, and the shell."""
+    """The complete words, the word being typed, and the shell."""
     shell = environ["_ENVCTL_COMPLETE"].removeprefix("complete_")
     line = environ.get({"bash": "COMP_WORDS", "zsh": "_TYPER_COMPLETE_ARGS"}.get(shell, ""), "")
     if not line or set(line) & _QUOTING:
@@ -99,7 +99,7 @@ def _typed(environ: Mapping[str, str]) -> tuple[list[str], str, str]:
 
 
 def _candidates(words: Sequence[str], begun: str, group: Group, shell: str) -> Sequence[str]:
-    """What may stand in the place of the word that is begun."""
+    """The candidates for the word being typed."""
     outer = _Line(COMMON, stops=True)
     left = outer.take(words)
     place: str | Group = group
@@ -126,7 +126,7 @@ def _candidates(words: Sequence[str], begun: str, group: Group, shell: str) -> S
 def _completions(
     parameter: Parameter, before: Sequence[str], begun: str, folder: Path
 ) -> Sequence[str]:
-    """What the declaration of an argument knows; nothing if it fails, since a shell that completes must show no error."""
+    """The completions that an argument declares. Errors give an empty list: a shell must not show them."""
     find = parameter.what.complete if isinstance(parameter.what, Argument) else None
     if find is None:
         raise _NotSure
@@ -137,7 +137,7 @@ def _completions(
 
 
 def options_end(function: Callable[..., int | None], words: Sequence[str]) -> int:
-    """The index of the first word behind a command's options; 0 if this reader does not vouch for them."""
+    """The index of the first word after a command's options; 0 if the quick reader cannot tell."""
     try:
         return len(words) - len(_Line.of_command(function).take(words))
     except _NotSure:
@@ -150,17 +150,17 @@ class _Line:
     stops: bool
     """Whether options end at the first argument."""
     keeps_separator: bool = False
-    """Whether a `--` in place of the first argument is kept: what is behind it is another program's."""
+    """Whether a `--` in place of the first argument is kept, because the words after it belong to another program."""
     values: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of_command(cls, function: Callable[..., int | None]) -> _Line:
-        """The words behind a command's name."""
+        """The words after a command's name."""
         takes_the_rest = hasattr(function, "takes_the_rest")
         return cls(parameters(function), stops=takes_the_rest, keeps_separator=takes_the_rest)
 
     def take(self, words: Sequence[str]) -> list[str]:
-        """Take the options out; the arguments are left."""
+        """Remove the options from the words and return the arguments."""
         options = {
             word: (parameter, meant)
             for parameter in self.known
@@ -207,7 +207,7 @@ class _Line:
             self.values[parameter.name] = value
 
     def arguments(self, words: list[str]) -> dict[str, Any]:
-        """All parameters, the arguments taken from these words in order."""
+        """All parameters, with the arguments taken from these words in order."""
         arguments: dict[str, Any] = {}
         for parameter in self.known:
             if isinstance(parameter.what, Argument):

@@ -61,7 +61,7 @@ def gc(
 
 
 def _in_project(invocation: Invocation) -> bool:
-    """Whether there is a project here; its spec may be broken."""
+    """Whether this folder belongs to a project, even one with a broken spec."""
     try:
         return bool(invocation.root)
     except EnvctlError:
@@ -102,7 +102,7 @@ def _data(thing: UnusedThing) -> dict[str, object]:
 
 
 def _confirmed(invocation: Invocation) -> bool:
-    """The user's answer; no where nobody can be asked."""
+    """The user's answer; no if there is no terminal."""
     if sys.stdin is None or not sys.stdin.isatty() or not invocation.err.file.isatty():
         return False
     invocation.reporter.pause()

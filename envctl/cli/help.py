@@ -1,4 +1,4 @@
-"""Help texts, made of the declarations. Typer shows them too, but importing Typer takes longer than making one."""
+"""Help texts, made from the declarations. Typer shows them too, but importing Typer takes longer than making one."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ HELP: Final = ("--help", "-h")
 VALUE_NAMES: Final = {str: "TEXT", Path: "PATH", int: "NUMBER"}
 _HELP_ROW: Final = ("-h, --help", "Show this help.")
 _TOP_ROWS: Final = (("--version", "Print the version."),)
-"""Options of the program itself."""
+"""The options of envctl itself."""
 _WIDEST: Final = 100
 _SUMMARY: Final = 66
-"""Letters beside a command's name on a terminal of 80."""
+"""The space for a command's summary, in characters, on a terminal 80 columns wide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Documentation:
-    """What a command's docstring says: one sentence, paragraphs, examples, and the keys of its JSON."""
+    """A command's docstring, parsed: a summary, paragraphs, examples, and the keys of its JSON."""
 
     summary: str
     paragraphs: Sequence[str]
@@ -47,7 +47,7 @@ def documentation(function: Callable[..., object]) -> Documentation:
 
 
 def requested_help(words: Sequence[str], group: Group) -> str | None:
-    """The help that `help NAME` or `NAME --help` asks for; None if the words ask for something else."""
+    """The help that `help NAME` or `NAME --help` asks for; None for other words."""
     if words[:1] == ["help"]:
         names = words[1:]
     elif words and words[-1] in HELP:
@@ -71,7 +71,7 @@ def help_text(name: str, place: str | Group) -> str:
 
 
 def summary(place: str | Group) -> str:
-    """One sentence about a command: the first of its documentation, or its beginning if only that fits."""
+    """A command's summary: the first sentence of its documentation, shortened if it is too long."""
     text = place.help if isinstance(place, Group) else documentation(load(place)).summary
     line = text.partition("\n")[0]
     return line if len(line) <= _SUMMARY else f"{re.split('[:,]', line)[0].rstrip('.')}."
@@ -98,7 +98,7 @@ def argument_name(argument: Parameter) -> str:
 
 
 def option_names(option: Parameter) -> str:
-    """An option's names, the short one first, and the kind of its value."""
+    """An option's names, the short one first, and the type of its value."""
     names = option.what.names if isinstance(option.what, Option) else ()
     value = "" if option.type is bool else f" {VALUE_NAMES[option.type]}"
     return ", ".join(sorted(names, key=len)) + value
@@ -165,7 +165,7 @@ def _text(paragraphs: Iterable[str], width: int) -> Iterator[str]:
 
 
 def _rows(rows: Iterable[tuple[str, str]], width: int, least: int = 0) -> Iterator[str]:
-    """Two columns: names, and what they mean."""
+    """Two columns: names and their descriptions."""
     rows = list(rows)
     column = max([least, *(len(name) for name, _ in rows)]) + 4
     for name, text in rows:
@@ -175,7 +175,7 @@ def _rows(rows: Iterable[tuple[str, str]], width: int, least: int = 0) -> Iterat
 
 
 def _wrapped(text: str, width: int, indent: str) -> list[str]:
-    """The text in lines of this width; `textwrap` would take longer to import than to use."""
+    """The text, wrapped to this width. Importing `textwrap` would take longer than this function."""
     lines, line = [], ""
     for word in text.split():
         if line and len(indent) + len(line) + 1 + len(word) > width:
@@ -186,7 +186,7 @@ def _wrapped(text: str, width: int, indent: str) -> list[str]:
 
 
 def _terminal_width() -> int:
-    """Columns of the terminal; 80 if there is none. `COLUMNS` overrides it."""
+    """The terminal's width in columns; 80 without a terminal. `COLUMNS` overrides it."""
     columns: Any = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns):
         return max(int(columns), 40)

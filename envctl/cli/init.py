@@ -99,7 +99,7 @@ def _application(
 
 
 def _is_env_file(view: FolderView) -> bool:
-    """Whether there is a `.env` that a service can read."""
+    """Whether the folder has a `.env` that a service can read."""
     from envctl.definition import dotenv
     from envctl.definition.problems import Problems
 
@@ -110,7 +110,7 @@ def _is_env_file(view: FolderView) -> bool:
 
 
 def _agreed(invocation: Invocation) -> bool:
-    """Whether the user agrees, if there is a terminal to ask on."""
+    """Whether the user agrees; true if there is no terminal."""
     import sys
 
     file = invocation.err.file
@@ -122,7 +122,7 @@ def _agreed(invocation: Invocation) -> bool:
 
 
 def _refuse(target: Path, existing: Sequence[str]) -> None:
-    """Raise EnvctlError if any of these files of a spec exists."""
+    """Raise EnvctlError if any of these spec files exists."""
     from envctl.definition.names import ROOT_FILE
 
     if ROOT_FILE in existing:

@@ -1,6 +1,6 @@
-"""Ctrl-C: raises KeyboardInterrupt while a command runs, and ends the process before and after.
+"""Ctrl-C raises KeyboardInterrupt while a command runs, and ends the process before and after.
 
-Outside a command there is nothing to clean up and nobody to catch an exception; the user would see a traceback.
+Outside a command nothing needs cleaning up and nothing catches exceptions, so the user would see a traceback.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _came: list[int] = []
 
 
 def end_the_process() -> None:
-    """Let an interrupt end the process at once, unless the parent process set it to be ignored."""
+    """Let an interrupt end the process at once, unless the parent process had it ignored."""
     if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, _interrupt):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -28,7 +28,7 @@ def raise_an_exception() -> None:
 def came() -> bool:
     """Whether an interrupt has raised KeyboardInterrupt.
 
-    An extension module that is being imported may turn it into an ImportError or a panic.
+    An extension module may turn it into an ImportError or a panic while it is being imported.
     """
     return bool(_came)
 

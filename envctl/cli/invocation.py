@@ -24,7 +24,7 @@ _SIGN_COLORS = {"+": "green", "~": "yellow", "-": "red", "!": "red", "*": "cyan"
 
 
 class Invocation:
-    """What a command works with. Everything is imported and opened on first use."""
+    """Everything that a command works with, imported and opened on first use."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -38,7 +38,7 @@ class Invocation:
 
     @cached_property
     def root(self) -> Path:
-        """The project's folder. EnvctlError if there is no project here."""
+        """The project's folder. EnvctlError if this folder belongs to no project."""
         from envctl.definition import find_root
 
         start = self.options.directory or Path()
@@ -80,7 +80,7 @@ class Invocation:
         )
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         if "reporter" in self.__dict__:
             self.reporter.pause()
 
@@ -103,7 +103,7 @@ class Invocation:
     def target_and_services(
         self, text: str | None, services: Sequence[str] | None
     ) -> tuple[Target, tuple[str, ...]]:
-        """The target and the services that `[TARGET] [SERVICE…]` mean; no services for all of them."""
+        """The target and the services in `[TARGET] [SERVICE…]`; an empty tuple means all services."""
         from envctl.verbs.choose_target import choose_target
 
         words = (*((text,) if text else ()), *(services or ()))
@@ -111,7 +111,7 @@ class Invocation:
         return choice.target, choice.services
 
     def _noted(self, choice: TargetChoice) -> TargetChoice:
-        """The choice; that there was one is said."""
+        """The choice, after a note about it if the user did not name the target."""
         if choice.reason:
             self.note(f"note: environment {choice.target}, {choice.reason}")
         return choice
@@ -130,7 +130,7 @@ class Invocation:
     # --- printing
 
     def note(self, text: str) -> None:
-        """Print something that is not a result, on standard error. Nothing with --quiet."""
+        """Print a message that is not a result on standard error. With --quiet, print nothing."""
         if not self.options.quiet:
             self.reporter.pause()
             self.err.line(self.err.safe(text))
@@ -143,7 +143,7 @@ class Invocation:
         self.out.text(json_text(data))
 
     def json_error(self, error: EnvctlError) -> None:
-        """Print an error as JSON, unless there is a result: standard output is one document."""
+        """Print an error as JSON, unless a result was printed: standard output holds one document."""
         from envctl.cli.failure import print_error_json
 
         if not self._has_printed_json:

@@ -31,7 +31,7 @@ def list_environments(invocation: Invocation, *, as_json: AsJson = False) -> Non
 
 
 def show_environments(invocation: Invocation, *, as_json: bool) -> None:
-    """Print all environments; a note for each engine that could not be asked."""
+    """Print all environments, and a note for each engine that did not answer."""
     from envctl.verbs.adopt import everything
 
     environments, unanswered = everything(invocation.reporter)
@@ -52,10 +52,10 @@ def _note_lost(invocation: Invocation, environments: tuple[FoundEnvironment, ...
     lost = next((environment for environment in environments if environment.is_lost), None)
     if lost is not None:
         target = f"{lost.scope.environment}@{lost.backend}"
-        # Without units only data is left.
+        # Without units, only its data remains.
         option = "" if lost.units else " --volumes"
         command = f"envctl down {target} --id {lost.scope.project_id}{option}"
-        invocation.note(f"note: `{command}` removes what is left of a folder that is gone")
+        invocation.note(f"note: `{command}` removes an environment whose folder no longer exists")
 
 
 def _data(environment: FoundEnvironment) -> dict[str, object]:

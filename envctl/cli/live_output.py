@@ -1,4 +1,4 @@
-"""Shows what happens to units as files are saved."""
+"""Shows what `watch` does with units as files are saved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from envctl.verbs.watcher import WatchOutcome
 
 _SHOWN: Final = 3
-"""Paths that a line names."""
+"""The number of paths on a line."""
 _STYLES: Final = {"synced": "green", "rebuilt": "green", "restarted": "green", "failed": "red"}
 
 
@@ -50,7 +50,7 @@ def _show(invocation: Invocation, outcome: WatchOutcome) -> None:
 
 
 def _detail(outcome: WatchOutcome) -> str:
-    """How many files, and their names; or why."""
+    """The number of files and their names, or the reason."""
     if outcome.cause:
         return f": {outcome.cause}"
     more = f" and {len(outcome.paths) - _SHOWN} more" if len(outcome.paths) > _SHOWN else ""
@@ -59,6 +59,6 @@ def _detail(outcome: WatchOutcome) -> str:
 
 
 def print_json(invocation: Invocation, data: object) -> None:
-    """Print an object of JSON in a line."""
+    """Print an object as JSON on one line."""
     invocation.out.file.write(json.dumps(data) + "\n")
     invocation.out.file.flush()

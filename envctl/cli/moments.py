@@ -1,4 +1,4 @@
-"""Points in time as they are typed: `10m`, `2024-05-01T12:00:00Z`."""
+"""Points in time as users type them: `10m`, `2024-05-01T12:00:00Z`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def parse_moment(option: str, text: str) -> float:
         parts = zip(duration.groups(default="0"), _SECONDS, strict=True)
         return time.time() - sum(float(number) * seconds for number, seconds in parts)
     try:
-        # A plain number would be read as a date: 20240501.
+        # A plain number would be parsed as a date: 20240501.
         if "-" in text:
             return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError):
@@ -36,8 +36,8 @@ def parse_moment(option: str, text: str) -> float:
 
 
 def utc_text(moment: str) -> str:
-    """A time of RFC 3339 in UTC with milliseconds; another text as it is."""
-    # Python reads six digits of a second's fraction, engines write nine.
+    """An RFC 3339 time in UTC with milliseconds; any other text unchanged."""
+    # Python parses six digits after the second, but engines write nine.
     try:
         whole = datetime.fromisoformat(_FRACTION.sub(lambda match: f".{match[1][:6]:0<6}", moment))
     except ValueError:

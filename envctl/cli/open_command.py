@@ -46,7 +46,7 @@ def open_service(
 
 
 def _opened(url: str) -> bool:
-    """Open a URL in a graphical browser; False if there is none."""
+    """Open a URL in a graphical browser; False if there is no such browser."""
     import webbrowser
 
     has_screen = sys.platform == "darwin" or any(

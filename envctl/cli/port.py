@@ -1,4 +1,4 @@
-"""port and env: how programs of this host reach what is up."""
+"""port and env: how programs on this host reach a running environment."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def env(
 
 
 def dotenv_line(name: str, value: str) -> str:
-    """A line of a .env file: what follows the name is read as it is, without interpolation."""
+    """A line of a .env file. The value is quoted, so that it is read without interpolation."""
     if set(value) <= _PLAIN:
         return f"{name}={value}"
     if "'" not in value and "\n" not in value:
@@ -123,7 +123,7 @@ def dotenv_line(name: str, value: str) -> str:
 
 
 def shell_line(name: str, value: str) -> str:
-    """A command of a POSIX shell."""
+    """An `export` command for a POSIX shell."""
     import shlex
 
     return f"export {name}={shlex.quote(value)}"

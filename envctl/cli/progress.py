@@ -26,16 +26,16 @@ _COLORS = {Stage.DONE: "green", Stage.FAILED: "red", Stage.NOTE: "cyan"}
 _STEP = re.compile(r"step (?P<step>\d+/\d+) ")
 _REFRESH_RATE = 8
 _NAME_SHARE = 0.4
-"""Of the width of a terminal, at most so much is a live line's name: the rest is needed beside it."""
+"""The name of a live line takes at most this part of the terminal's width, because the rest needs space, too."""
 _SILENCE = 5.0
-"""Seconds between lines of output from one build, other than its steps, without a terminal."""
+"""Without a terminal, the seconds between output lines of one build, apart from its steps."""
 
 
 @dataclass(slots=True)
 class _Work:
     text: str = ""
     step: str = ""
-    """"3/12" of a build that is in its third step."""
+    """"3/12" while a build is in its third step."""
     since: float = field(default_factory=time.monotonic)
 
 
@@ -76,34 +76,34 @@ class Reporter(ABC):
 
     @abstractmethod
     def show_working(self, work: str, text: str) -> None:
-        """Show what a piece of work is doing."""
+        """Show what some work is doing."""
 
     def show_finished(self, stage: Stage, work: str, took: str, text: str) -> None:
-        """Show a line that stays."""
+        """Show a line that remains on the screen."""
         parts = [escaped(work), *([f"({took})"] if took else []), text]
         mark = self.stream.paint(_MARKS[stage], _COLORS[stage])
         self.stream.line(f"{mark} {'  '.join(part for part in parts if part)}")
 
     @abstractmethod
     def pause(self) -> None:
-        """Clear the live lines until the next event, so that others can print."""
+        """Clear the live lines until the next event, so that other output can be printed."""
 
 
 class Silent(Reporter):
     """Shows nothing."""
 
     def show_working(self, work: str, text: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def show_finished(self, stage: Stage, work: str, took: str, text: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def pause(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class Plain(Reporter):
-    """One line per event, for logs and pipes. Output of a build is shown only every few seconds."""
+    """Prints one line per event, for logs and pipes. Output of a build is shown only every few seconds."""
 
     def __init__(self, stream: Stream, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(stream)
@@ -111,7 +111,7 @@ class Plain(Reporter):
         self._spoke: dict[str, float] = {}
 
     def show_working(self, work: str, text: str) -> None:
-        """Print when work begins, each of its steps, and now and then a sign of life."""
+        """Print the start of work, each of its steps, and a sign of life every few seconds."""
         now = self._clock()
         if text and not text.startswith("step ") and now - self._spoke.get(work, now) < _SILENCE:
             return
@@ -119,11 +119,11 @@ class Plain(Reporter):
         self.stream.line(f"  {escaped(work)}" + (f": {text}" if text else ""))
 
     def pause(self) -> None:
-        """Nothing to clear."""
+        """Do nothing: there are no live lines."""
 
 
 class OnTerminal(Reporter):
-    """A live line for each piece of work in progress; finished ones stay above."""
+    """Shows a live line for each piece of work in progress; finished lines stay above."""
 
     def __init__(self, stream: Stream) -> None:
         super().__init__(stream)
@@ -131,13 +131,13 @@ class OnTerminal(Reporter):
         self._spinner: Spinner | None = None
 
     def show_working(self, work: str, text: str) -> None:
-        """Show it in its live line from the next refresh on."""
+        """Update the work's live line at the next refresh."""
         del work, text
         if self._live is None:
             self._live = self._started()
 
     def show_finished(self, stage: Stage, work: str, took: str, text: str) -> None:
-        """Print it above the live lines."""
+        """Print the line above the live lines."""
         if not self.works:
             self.pause()
         if self._live is None:
@@ -207,7 +207,7 @@ class OnTerminal(Reporter):
     def _line(
         self, name: str, work: _Work, *, now: float, width: int, columns: tuple[int, int]
     ) -> Text:
-        """Spinner, name, step and time of one piece of work, and as much of its message as there is room for."""
+        """Spinner, name, step and time of some work, and as much of its message as fits."""
         from rich.text import Text
 
         longest, steps = columns

@@ -1,4 +1,4 @@
-"""run: run a command in a one-off of a service, or a task once more."""
+"""run: run a one-off command, or a task again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn termination signals into an exception, so that a command running in a unit can be ended first."""
+"""Turns termination signals into an exception, so that a command in a unit is ended first."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def raised() -> Iterator[None]:
         return
 
     def stop(number: int, _frame: object) -> None:
-        # A second signal must not interrupt the clean-up for the first.
+        # A second signal must not interrupt the clean-up after the first.
         for handled in handlers:
             signal.signal(handled, signal.SIG_IGN)
         raise Terminated(number)

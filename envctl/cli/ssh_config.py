@@ -1,4 +1,4 @@
-"""ssh-config: print how machines are reached by SSH."""
+"""ssh-config: print how to reach machines by SSH."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _block(name: str, machine: SshHost) -> str:
 
 
 def _quoted(path: str) -> str:
-    """A path as OpenSSH reads it: it splits at spaces and expands `%`."""
+    """A path quoted for OpenSSH, which splits values at spaces and expands `%`."""
     return '"' + path.replace("%", "%%") + '"'
 
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _HEAD = ("ENVIRONMENT", "BACKEND", "UNIT", "STATE", "HEALTH", "ADDRESSES", "CAUSE")
 
 _CLEAR: Final = "\x1b[H\x1b[2J\x1b[3J"
-"""Moves the cursor home and clears the screen, what was scrolled away as well."""
+"""Moves the cursor home and clears the screen and the scrollback."""
 _WATCH_PAUSE: Final = 1.0
-"""Seconds between two looks of `--watch`."""
+"""Seconds between two polls of `--watch`."""
 
 _STYLES = {
     "running": "green",
@@ -98,7 +98,7 @@ def status(
 def _rows(
     invocation: Invocation, goal: Goal | None, services: Sequence[str]
 ) -> tuple[Sequence[Row], Running | None]:
-    """The rows of a target, or of all that is up, which is returned as well."""
+    """The rows of a target, or of everything that is up, which is returned as well."""
     if goal is not None:
         from envctl.verbs import status as verb
 
@@ -117,7 +117,7 @@ def _show(invocation: Invocation, rows: Sequence[Row], running: Running | None) 
 
 
 def _watch(invocation: Invocation, goal: Goal | None, services: Sequence[str]) -> None:
-    """Show the states, again whenever they change, until interrupted; a terminal is cleared before."""
+    """Show the states whenever they change, until interrupted. On a terminal, clear the screen first."""
     from time import sleep
 
     shown: Sequence[Row] | None = None
@@ -135,7 +135,7 @@ def _watch(invocation: Invocation, goal: Goal | None, services: Sequence[str]) -
 
 
 def _lost(invocation: Invocation, goal: Goal | None) -> None:
-    """Note what is running from a folder where the project used to be."""
+    """Note units that still run from a folder that the project has left."""
     from envctl.plan.target import Target as Goal
     from envctl.verbs import running_units as verb
 

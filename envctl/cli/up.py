@@ -24,7 +24,7 @@ Yes: TypeAlias = Annotated[
 
 
 def _announce(invocation: Invocation, goal: Goal, nothing: str, *, as_json: bool) -> Decided:
-    """A function that prints the changes before any of them is made."""
+    """A function that prints the changes before the first one is made."""
 
     def decided(changes: Sequence[Change]) -> None:
         if as_json or invocation.options.quiet:
@@ -137,7 +137,7 @@ def up(
 def announce_all(
     invocation: Invocation, goal: Goal, *, as_json: bool, nothing: str = "no changes"
 ) -> Decided:
-    """A function that prints the changes before any of them is made, and notes about what they build and mount."""
+    """A function that prints the changes before the first one is made, with notes about builds and mounts."""
     announce = _announce(invocation, goal, nothing, as_json=as_json)
 
     def decided(changes: Sequence[Change]) -> None:
@@ -149,7 +149,7 @@ def announce_all(
 
 
 def show_result(invocation: Invocation, goal: Goal, result: UpResult, *, as_json: bool) -> None:
-    """Print where what was brought up can be reached."""
+    """Print the addresses of what was brought up."""
     invocation.reporter.pause()
     if as_json:
         addresses = {unit: list(listed) for unit, listed in result.addresses.items()}
@@ -179,7 +179,7 @@ def _show_addresses(
 
 
 def to_open(address: str, unit: Unit | None) -> str:
-    """The address as a URL if the unit's health probe shows that it speaks HTTP there."""
+    """The address as a URL, if the unit's health check shows that it speaks HTTP there."""
     from urllib.parse import urlsplit
 
     probe = unit.run.probe if unit else None

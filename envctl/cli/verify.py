@@ -74,7 +74,7 @@ def _show(invocation: Invocation, result: Verification) -> None:
 
 
 def _without_repetition(findings: Sequence[Expectation]) -> Iterator[Expectation]:
-    """The findings; those of a unit that cannot be checked for one reason are merged into one."""
+    """The findings, with those of a unit that cannot be checked for the same reason merged."""
     groups: dict[tuple[str, str], list[Expectation]] = {}
     for finding in findings:
         groups.setdefault((finding.unit, finding.unchecked), []).append(finding)

@@ -1,4 +1,4 @@
-"""version: print the version, and what envctl runs on."""
+"""version: print the versions of envctl, Python and the system."""
 
 from __future__ import annotations
 

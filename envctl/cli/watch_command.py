@@ -1,4 +1,4 @@
-"""watch: bring files of the project into the units that run as they are saved."""
+"""watch: update running units as files of the project are saved."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def watch(
     Files of the last `copy` and `template` steps of a build are put in place, with the owner and mode of the step;
     removed files are removed. Files that a later `run`, `pip` or `npm` step may use, and those of a Dockerfile, lead to a
     rebuild: the unit is replaced, as by `up`. Mounted files are visible at once. After a change in a path of `restart_on`
-    the service is restarted. It begins with what was saved since the unit was created.
+    the service is restarted. At the start, it also brings in what was saved since the unit was created.
 
     Changes of the spec wait for `up`; tasks do not run again. What is excluded from a copy is left alone.
 

@@ -13,12 +13,12 @@ Values: TypeAlias = Iterator[tuple[str, "str | Unknown"]]
 MODE: Final = re.compile(r"(\d+) (\d+) (\d+) ([^\t]+)\t(.+)")
 """Mode, user, group, kind and path, as `stat` prints them."""
 _LONGEST: Final = 16 * 1024
-"""Characters of a line; no valid line is longer, not even one with two paths."""
+"""The maximum length of a line in characters. No valid line is longer, not even one with two paths."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerSection:
-    """An answer to one question; one that is cut off is not whole."""
+    """The answer to one question. If it was cut off, `whole` is false."""
 
     name: str
     body: str

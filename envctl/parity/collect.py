@@ -132,7 +132,7 @@ def _programs(
             parts[0][0] if parts[0] else {},
             parts[1][0] if parts[1] else {},
             unit=unit.name,
-            # In a machine there is the init, at least.
+            # A machine runs at least its init.
             substrate=None
             if substrate is None
             else {key.removeprefix(prefix) for key in substrate},
@@ -149,7 +149,7 @@ def _programs(
 
 
 def _merged(*parts: UnitFacts) -> UnitFacts:
-    """Facts of one unit from several sources, merged."""
+    """The facts of one unit, merged from several sources."""
     merged: dict[str, dict[str, str]] = {}
     for part in parts:
         for category, values in part.items():
@@ -172,7 +172,7 @@ def inquiry(plan: Plan, unit: Unit) -> Iterator[tuple[str, str]]:
             " ".join(str(port.container) for port in unit.run.ports if port.protocol == "udp")
         ],
         "sysctls": [" ".join(sysctls.READ)],
-        # A task's name means something only while it runs.
+        # The name of a task is only meaningful while the task runs.
         "name": sorted(
             {name for other in plan.units for name in _names(other) if other.kind is Kind.SERVICE}
         ),

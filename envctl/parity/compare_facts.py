@@ -32,7 +32,7 @@ from envctl.plan.categories import COMPARED, UNITS
 _FIRST_BOOT: Final = "/etc/ssh/ssh_host_"
 """Files that each machine generates when it boots for the first time: they are never equal."""
 _NOT_RUNNING: Final = fact_id(UNITS, "")
-"""The unknown fact of a unit that does not run: everything."""
+"""The key under which all facts of a stopped unit are unknown."""
 
 
 class Verdict(StrEnum):
@@ -62,7 +62,7 @@ class FactDifference:
     """The first entry of `accept` that declares the difference."""
 
     def covered_by(self, entry: Acceptance) -> bool:
-        """Whether an entry of the spec is about it."""
+        """Whether an entry of `accept` covers the difference."""
         return entry.covers(self.unit, self.category, self.key)
 
 
@@ -116,7 +116,7 @@ class Comparison:
 
 
 def compare(before: Facts, after: Facts, *, accept: Sequence[Acceptance] = ()) -> Comparison:
-    """Compare all facts of both targets. A unit that only one of them has is a difference; one that does not run is unknown."""
+    """Compare all facts of both targets. A unit on one side only is a difference; a stopped unit is unknown."""
     equal: Counter[tuple[str, str]] = Counter()
     findings: list[FactDifference] = []
     same = (before.project, before.environment) == (after.project, after.environment)
@@ -157,7 +157,7 @@ def _presence_of(side: UnitFacts | None) -> Fact:
 def _pairs(
     left_facts: UnitFacts, right_facts: UnitFacts, *, digests: bool
 ) -> Iterator[tuple[str, str, Fact, Fact]]:
-    """All facts side by side; `digests` of secrets mean something within one environment only.
+    """All facts in pairs. `digests` of secrets can be compared only within one environment.
 
     If a whole folder or category is unknown, only that is reported.
     """
@@ -184,10 +184,10 @@ def _verdict(
     right_facts: UnitFacts,
     values: tuple[Fact, Fact],
 ) -> Verdict:
-    """Substrate is what a machine has and a container has not; two machines have to agree on it.
+    """Substrate is what only a machine has and a container lacks; two machines must agree on it.
 
-    The kernel never belongs to a unit: a container uses its host's, and a machine's own is listed as a package. The processor
-    does: a `platform` may ask for one, and an engine may emulate it.
+    The kernel is not part of a unit: a container uses the kernel of its host, and a machine's own kernel is listed as a
+    package. The processor is: a `platform` may ask for one, and an engine may emulate it.
     """
     machines = [side[SUBSTRATE] for side in (left_facts, right_facts) if SUBSTRATE in side]
     if len(machines) == 2:
@@ -204,18 +204,18 @@ def _verdict(
 
 
 def _came_along(listed: Mapping[str, str], category: str, key: str, container_value: Fact) -> bool:
-    """Whether a fact came with the machine. If the machine changed an image's file, the container must have the original."""
+    """Whether a fact comes from the machine. If it changed an image's file, the container must have the original."""
     before = listed.get(fact_id(category, key))
     return before is not None and before in ("", container_value)
 
 
 def _is_of_the_host(category: str, key: str, values: tuple[Fact, Fact]) -> bool:
-    """Whether a container inherits it from its host: visible memory and processors, settings of the kernel."""
+    """Whether a container inherits the fact from its host: visible memory and processors, kernel settings."""
     if category == Category.LIMITS:
         return key.endswith(" visible")
     if category != Category.SYSCTLS:
         return False
-    # A setting that only one of two kernels has comes with the kernel.
+    # A setting that only one side has depends on the version of its kernel.
     return sysctls.is_of_the_host(key) or None in values
 
 

@@ -1,4 +1,4 @@
-"""Reads files that root inside a unit cannot read from archives of the engine, without storing them."""
+"""Reads files that root inside a unit may not read. It streams them from archives of the engine and stores nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final
 from envctl.parity.file_tree import LARGEST, FileEntry
 
 MOST: Final = 1 << 30
-"""Bytes fetched from one unit in total."""
+"""The maximum number of bytes that are fetched from one unit."""
 _CHUNK: Final = 1 << 20
 _CAPABILITY: Final = "SCHILY.xattr.security.capability"
 _KINDS: Final[Mapping[bytes, str]] = {
@@ -23,7 +23,7 @@ _KINDS: Final[Mapping[bytes, str]] = {
 
 
 class _Stream(io.RawIOBase):
-    """Makes chunks readable as a file, once, up to a number of bytes."""
+    """Makes an iterator of chunks readable as a file, once, up to a limit in bytes."""
 
     def __init__(self, chunks: Iterator[bytes], most: int) -> None:
         self._chunks, self._left, self._most = chunks, b"", most

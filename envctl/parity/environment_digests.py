@@ -1,4 +1,4 @@
-"""Variables that are made of secrets, in the answers of collect.sh: keyed digests take the place of their values. Pure."""
+"""Replaces the values of variables that contain secrets with keyed digests, in the output of collect.sh. Pure."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 
 _QUESTIONS: Final = ("environ", "exec_environ")
 DIGEST: Final = "digest "
-"""What stands before the digest, in the place of the value."""
+"""The prefix of a digest that replaces a value."""
 
 
 def digest_variables(output: bytes, mark: str, names: Collection[str], *, key: str) -> bytes:
-    """The script's output without the values of these variables; their digests are made with `key`."""
+    """The script's output, with the values of these variables replaced by digests made with `key`."""
     variables = b"|".join(re.escape(name.encode()) for name in sorted(names))
     variable = re.compile(rb"(?:(?<=\0)|\A)(" + variables + rb")=([^\0]*)")
 

@@ -44,15 +44,15 @@ VERSION: Final = 2
 _AGAIN: Final = "`envctl facts ENV --json > FILE` writes such a file"
 
 UnitFacts: TypeAlias = Mapping[str, Mapping[str, str]]
-"""By category, by key: the known facts.
+"""The known facts, by category and by key.
 
-Two further entries refer to facts by their `fact_id`: SUBSTRATE lists those that came with a machine, with their value in the
-image if building the machine changed it; UNKNOWN has the reasons of unknown facts.
+Two further entries refer to facts by their `fact_id`. SUBSTRATE lists those that came with a machine, with their value
+in the image if the build of the machine changed it. UNKNOWN has the reasons of unknown facts.
 """
 SUBSTRATE: Final = "substrate"
 UNKNOWN: Final = "unknown"
 PROCESSOR: Final = "machine"
-"""The only fact of the category kernel that belongs to the unit."""
+"""The only fact in the category kernel that belongs to the unit."""
 DIGEST: Final = " digest"
 """The suffix of the key for a secret's digest."""
 _IN_BYTES: Final = frozenset(
@@ -80,7 +80,7 @@ class Unknown:
 
 
 Fact: TypeAlias = str | Unknown | None
-"""Known, unknown, or absent."""
+"""A known value, an unknown one, or None if absent."""
 
 
 def fact_id(category: str, key: str) -> str:
@@ -89,7 +89,7 @@ def fact_id(category: str, key: str) -> str:
 
 
 def unknown_keys(facts: UnitFacts, category: str) -> list[str]:
-    """The unknown keys of a category; "" stands for all that were not reported."""
+    """The unknown keys of a category; "" stands for all keys that are missing."""
     prefix = fact_id(category, "")
     return [name.removeprefix(prefix) for name in facts.get(UNKNOWN, {}) if name.startswith(prefix)]
 
@@ -165,7 +165,7 @@ def _unit_to_json(facts: UnitFacts) -> dict[str, Any]:
 
 
 def from_file(name: str) -> Facts:
-    """Read facts from a file. EnvctlError, which names it, if it cannot be read or is not a facts file."""
+    """Read facts from a file. EnvctlError, with its name, if it cannot be read or is not a facts file."""
     try:
         text = Path(name).read_text("utf-8")
     except (OSError, ValueError) as error:
@@ -175,7 +175,7 @@ def from_file(name: str) -> Facts:
 
 
 def from_json(text: str, *, name: str) -> Facts:
-    """Read facts from JSON. EnvctlError, which names the file, if it has none or those of another version."""
+    """Parse facts from JSON. EnvctlError, with the file's name, if it is not a facts file of this version."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:

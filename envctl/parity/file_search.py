@@ -1,4 +1,4 @@
-"""Reads all files of a unit: lists and hashes them in one go, then retries what could not be read."""
+"""Reads all files of a unit: lists and hashes them in one run, then retries those that could not be read."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from envctl.parity.run_collector import CollectorScript
 from envctl.plan.volatile_places import PATTERNS, literally
 
 _BATCH: Final = 100
-"""Files read in one request."""
+"""The number of files in one request."""
 _FETCHED: Final = 200
-"""Files and folders fetched from the engine, at most."""
+"""The maximum number of files and folders that are fetched from the engine."""
 _FIND_SOCKETS: Final = 'find "$1" -xdev -type s -exec stat -c "%a %u %g %n" {} + 2>/dev/null'
 _SOCKET: Final = re.compile(r"([0-7]+) ([0-9]+) ([0-9]+) (/.+)")
 _MOST: Final = 20_000
-"""Files that are read a second time, at most."""
+"""The maximum number of files that are read a second time."""
 
 
 def files(script: CollectorScript, covered: Sequence[str]) -> UnitFacts:
@@ -62,7 +62,7 @@ def _nothing(why: str) -> UnitFacts:
 
 
 def _read_again(script: CollectorScript, tree: file_tree.Tree) -> None:
-    """Read files that were missed; they may have changed or been deleted in the meantime."""
+    """Read the missing files again. They may have changed or been deleted in the meantime."""
     unread = [path for path in tree.unread if "\t" not in path and "\n" not in path]
     if not unread:
         return
@@ -81,7 +81,7 @@ def _read_again(script: CollectorScript, tree: file_tree.Tree) -> None:
 
 
 def _fetch(script: CollectorScript, tree: file_tree.Tree) -> None:
-    """Fetch from the engine what root inside the unit could not read: the engine is not limited to the unit's capabilities."""
+    """Fetch files from the engine that root in the unit may not read: the unit's capabilities do not limit the engine."""
     backend, left = script.backend, engine_archive.MOST
     if not isinstance(backend, ReadsFiles):
         return
@@ -104,7 +104,7 @@ def _fetch(script: CollectorScript, tree: file_tree.Tree) -> None:
 
 
 def _sockets(script: CollectorScript, folder: str, owner: str) -> dict[str, FileEntry]:
-    """The sockets in a folder, listed as its owner: archives of engines contain everything except sockets.
+    """The sockets in a folder, listed as its owner: archives of an engine contain everything except sockets.
 
     EnvctlError if they cannot be listed.
     """

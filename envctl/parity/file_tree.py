@@ -1,8 +1,8 @@
-"""Parses the file list of collect.sh: what each file is, and what is known about it. Pure.
+"""Parses the file list of collect.sh: each file with its type, mode, owner and digest. Pure.
 
-A machine's box contains a list of its files, made while it was built. A file that was not changed since the disk was made,
-and has the size and time of that list, is given the digest in the list: reading everything again takes an emulated machine
-minutes. All other files are read.
+A machine's box contains a list of its files, made during the build. A file gets its digest from that list if it was not
+changed since the disk was created, and has the size and time in the list. Only other files are read, because an
+emulated machine needs minutes to read everything again.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from envctl.lazy_dataclass import dataclass
 from envctl.parity.fact_format import UNKNOWN, Category, UnitFacts, Unknown, fact_id
 
 UNREADABLE: Final = "sha256 unreadable"
-"""The end of the value of a file whose content is unknown, though mode and owner are known."""
+"""Ends a value if a file's content is unknown although its mode and owner are known."""
 LARGEST: Final = 1 << 30
-"""Bytes of a file that is read; the content of a larger one is unknown."""
+"""The maximum size of a file that is read, in bytes. The content of a larger file is unknown."""
 ALTERED: Final = "altered"
-"""Files and links that differ from the machine's box: an entry beside the categories, for `collect`."""
+"""Files and links that differ from the machine's box. An entry beside the categories, for `collect`."""
 CAPABILITIES: Final = "capabilities of files"
-"""The key of the unknown fact if capabilities cannot be read."""
+"""The key of the unknown fact when file capabilities cannot be read."""
 _KINDS: Final = {
     "f": "file", "d": "folder", "l": "link", "p": "named pipe", "s": "socket",
     "b": "block device", "c": "character device",
@@ -58,16 +58,16 @@ class FileEntry:
     digest: str = ""
     capability: str = ""
     mounted: str = ""
-    """The type of the file system that is mounted there."""
+    """The type of the file system that is mounted at this path."""
 
     @property
     def about(self) -> str:
-        """Mode and owner, in words."""
+        """Mode and owner as text."""
         return f"mode {self.mode}, owner {self.uid}:{self.gid}"
 
     @property
     def value(self) -> str | Unknown:
-        """The value of the fact."""
+        """The value of the file's fact."""
         if self.kind == "l":
             return f"link to {self.target}, owner {self.uid}:{self.gid}"
         more = f", capability {self.capability}" if self.capability else ""
@@ -87,13 +87,13 @@ class Tree:
 
     entries: dict[str, FileEntry] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
-    """Reasons by path, or by "" for all files."""
+    """The reasons by path, or by "" for all files."""
     boxed: dict[str, FileEntry] = field(default_factory=dict)
     """The files and links of the machine's box."""
 
     @property
     def unread(self) -> Sequence[str]:
-        """Files whose content is unknown, though they are small enough to be read."""
+        """Files with unknown content that are small enough to be read."""
         return [
             path
             for path, entry in self.entries.items()
@@ -106,13 +106,13 @@ class Tree:
         return [path for path in self.unknown if path.startswith("/")]
 
     def has_digests(self, digests: Mapping[str, str]) -> None:
-        """Note the digests of files."""
+        """Record the digests of files."""
         for path, digest in digests.items():
             if path in self.entries:
                 self.entries[path] = replace(self.entries[path], digest=digest)
 
     def facts(self) -> UnitFacts:
-        """Everything as facts, including packages of Python."""
+        """All of it as facts, including Python packages."""
         files: dict[str, str] = {}
         unknown = {fact_id(Category.FILES, path): why for path, why in self.unknown.items()}
         for path, entry in self.entries.items():
@@ -140,7 +140,7 @@ _PYTHON: Final = re.compile(r"(.+)/([^/]+?)-([^/-]+)(?:-py[\d.]+)?\.(?:dist|egg)
 
 
 def python_packages(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Packages of Python as ("FOLDER: NAME", version), by the .dist-info and .egg-info beside them."""
+    """Python packages as ("FOLDER: NAME", version), from the .dist-info and .egg-info folders."""
     for path in paths:
         if path.endswith("-info") and (match := _PYTHON.fullmatch(path)):
             folder, name, version = match.groups()
@@ -197,7 +197,7 @@ def _entries(listing: str) -> Iterator[tuple[str, FileEntry]]:
 
 
 def _plain(listing: str, links: str) -> Iterator[tuple[str, FileEntry]]:
-    """Entries as the `stat` of BusyBox prints them."""
+    """Entries in the format of BusyBox's `stat`."""
     targets = {}
     for line in links.split("\n"):
         path, arrow, target = line.removeprefix("'").partition(_ARROW)
@@ -223,14 +223,14 @@ def sums(body: str) -> Iterator[tuple[str, str]]:
 
 
 def _trust(tree: Tree, parts: Mapping[str, str]) -> None:
-    """Use the digests of the box's list for files that were not changed since the disk was made."""
+    """Take digests from the box's list for files that were not changed since the disk was created."""
     boxed = dict(_boxed(parts.get("manifest", "")))
     tree.boxed.update(boxed)
     times = parts.get("made", "").split()
     if len(times) != 3:
         return
     written, changed, booted = map(int, times)
-    # The list is not trusted if somebody touched the reference file, or the clock is behind it.
+    # Do not trust the list if the reference file was touched, or if the clock was set back.
     if written != changed or booted < written:
         return
     for path, listed in boxed.items():
@@ -242,7 +242,7 @@ def _trust(tree: Tree, parts: Mapping[str, str]) -> None:
 
 
 def _boxed(manifest: str) -> Iterator[tuple[str, FileEntry]]:
-    """The files of a machine's box, by its own list."""
+    """The files of a machine's box, from the list in it."""
     for line in manifest.split("\n"):
         if match := _LISTED.fullmatch(line):
             path, digest, size, time, mode, uid, gid = match.groups()

@@ -1,4 +1,4 @@
-"""Answers that only `verify` asks for: times, files and packages that were changed. Pure."""
+"""Parses answers that only `verify` needs: change times, changed files and packages. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from envctl.parity.answers import MODE, Values, lines
 
 
 def parse_times(body: str) -> Values:
-    """By path, when it was changed."""
+    """The change times by path."""
     for line in lines(body):
         times, tab, path = line.partition("\t")
         if tab:
@@ -14,14 +14,14 @@ def parse_times(body: str) -> Values:
 
 
 def parse_changed(body: str) -> Values:
-    """Files with mode and owner; lines that name their packages follow."""
+    """Changed files with mode and owner; lines with the names of their packages follow."""
     files: dict[str, str] = {}
     for line in lines(body):
         if match := MODE.fullmatch(line):
             mode, uid, gid, _, path = match.groups()
             files[path] = f"mode {mode}, owner {uid}:{gid}, nobody's"
         elif line.startswith("packaged "):
-            # A package may name a file by where its folder was before it became a link.
+            # A package may list a file under the old path of a folder that is now a link.
             package, _, path = line.removeprefix("packaged ").partition(".list:")
             path = path if path in files else f"/usr{path}"
             if path in files:
@@ -31,7 +31,7 @@ def parse_changed(body: str) -> Values:
 
 
 def parse_provides(body: str) -> Values:
-    """Names that installed packages provide."""
+    """The names that installed packages provide."""
     for line in lines(body):
         state, _, provided = line.partition("\t")
         if state == "installed":
@@ -40,7 +40,7 @@ def parse_provides(body: str) -> Values:
 
 
 def parse_removed(body: str) -> Values:
-    """Packages that were removed, and when."""
+    """Removed packages, and the time of their removal."""
     for line in lines(body):
         if len(fields := line.split()) > 3:
             day, time, _, package = fields[:4]
@@ -48,5 +48,5 @@ def parse_removed(body: str) -> Values:
 
 
 def parse_words(body: str) -> Values:
-    """One fact a line."""
+    """One fact per line."""
     yield from ((line, "") for line in lines(body))

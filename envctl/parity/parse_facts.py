@@ -1,4 +1,4 @@
-"""The output of collect.sh, as facts. Pure."""
+"""Parses the output of collect.sh into facts. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from envctl.parity.fact_format import SUBSTRATE, UNKNOWN, Category, UnitFacts, U
 from envctl.parity.verify_categories import VerifyCategory
 
 IN_PARTS: Final = frozenset({"tree", "sums", "processes"})
-"""Questions whose answers have parts; other modules parse those."""
+"""Questions whose answers have several parts, which other modules parse."""
 _UNREADABLE: Final = (ArithmeticError, LookupError, RecursionError, ValueError, struct.error)
-"""What parsers raise for a malformed answer."""
+"""Exceptions that parsers raise for a malformed answer."""
 
 
 def facts(
@@ -62,7 +62,7 @@ def facts(
 
 
 def parts(output: bytes, mark: str, kind: str) -> Sequence[Mapping[str, str]]:
-    """The parts, by name, of each complete answer to questions of a kind."""
+    """The parts of each complete answer to questions of a kind, by name."""
     return [
         {
             name: body
@@ -76,7 +76,7 @@ def parts(output: bytes, mark: str, kind: str) -> Sequence[Mapping[str, str]]:
 
 
 def unknown_told(output: bytes, mark: str) -> Mapping[str, str]:
-    """The reasons that the script itself gives for unknown facts, by `fact_id`."""
+    """The reasons for unknown facts that the script itself reports, by `fact_id`."""
     return dict(_unknown(section) for section in sections(output, mark) if section.name == UNKNOWN)
 
 
@@ -94,7 +94,7 @@ def unknown_without(kind: str, value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """How an answer is parsed into facts of a category. Without it `key` is unknown; None stands for the question's value."""
+    """How to parse an answer into facts of a category. Without one, `key` is unknown; None means the question's value."""
 
     category: str
     read: Callable[[str], Values]

@@ -1,4 +1,4 @@
-"""Answers about the main process of a unit: what it was started with, and what limits it. Pure."""
+"""Parses answers about the main process of a unit: its command line, environment and limits. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STATUS: Final = {
 }  # fmt: skip
 _LIMIT: Final = re.compile(r"Max ((?:\S+ )*\S+)\s{2,}(\S+)\s+(\S+)")
 _NO_LIMIT: Final = 1 << 60
-"""From this many bytes on the kernel means "no limit"."""
+"""For the kernel, values from this many bytes on mean "no limit"."""
 _UNLIMITED: Final = 1 << 62
 _VISIBLE: Final = {"MemTotal": "memory visible", "SwapTotal": "swap visible"}
 
@@ -29,7 +29,7 @@ def parse_argv(body: str) -> Values:
 
 
 def parse_environ(body: str) -> Values:
-    """Variables of the environment."""
+    """The environment variables."""
     for line in body.split("\0"):
         name, equals, value = line.partition("=")
         if equals:
@@ -42,7 +42,7 @@ def parse_status(body: str) -> Values:
         name, _, value = line.partition(":")
         if name in _STATUS:
             fields = value.split()
-            # Four ids (real, effective, saved, file system) are shown as one if they are equal.
+            # The kernel shows four ids (real, effective, saved, file system); equal ones become a single one.
             are_equal = len(set(fields)) == 1 and name in ("Uid", "Gid")
             yield _STATUS[name], fields[0] if are_equal else " ".join(fields)
 
@@ -63,7 +63,7 @@ def parse_cwd(body: str) -> Values:
 
 
 def parse_cgroup(body: str) -> Values:
-    """The limits of a unit's control group and those above it, of either version. Memory is in bytes."""
+    """The limits of a unit's control group and of its parents, for both cgroup versions. Memory is in bytes."""
     values: dict[str, list[str]] = defaultdict(list)
     for line in lines(body):
         name, _, value = line.partition(" ")
@@ -100,7 +100,7 @@ def parse_cgroup(body: str) -> Values:
 
 
 def _least(values: Mapping[str, Sequence[str]], *names: str) -> int | None:
-    """The lowest of the limits with these names; None if there is no such file at all."""
+    """The lowest of the limits with these names; None if no such file exists."""
     limits = [
         _UNLIMITED if value == "max" or int(value) >= _NO_LIMIT else int(value)
         for name in names
@@ -114,13 +114,13 @@ def _limit(value: int) -> str:
 
 
 def parse_size(body: str) -> Values:
-    """The visible memory and processors, of the machine or the host."""
+    """The memory and processors that are visible, of the machine or the host."""
     for line in lines(body):
         name, _, value = line.partition(":")
         if name == "Cpus_allowed_list":
             yield "processors visible", str(sum(map(_count, value.strip().split(","))))
         elif name in _VISIBLE:
-            # Rounded: the kernel reserves a few KiB, not always the same.
+            # Rounded, because the kernel reserves a few KiB more or less.
             yield _VISIBLE[name], str(round(int(value.split()[0]) / 1024) << 20)
 
 

@@ -1,4 +1,4 @@
-"""Answers about a unit as a system: distribution, packages, users, sockets, settings, names, secrets. Pure."""
+"""Parses answers about the system in a unit: distribution, packages, users, sockets, settings, names, secrets. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from envctl.parity.file_tree import python_packages
 from envctl.plan.sysctls import is_left_out
 
 _LISTENING: Final = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
-"""By table of the kernel, the state of a socket that receives."""
+"""By kernel table, the state of a receiving socket."""
 _NPM_VERSION: Final = re.compile(r'"version"\s*:\s*"([^"]*)"')
 
 
@@ -29,12 +29,12 @@ def parse_os(body: str) -> Values:
 
 
 def parse_kernel(body: str) -> Values:
-    """Name, release and processor."""
+    """The kernel's name and release, and the processor."""
     yield from zip(("system", "release", PROCESSOR), body.split(), strict=False)
 
 
 def parse_packages(body: str) -> Values:
-    """Packages as dpkg, rpm and apk list them."""
+    """Packages, as listed by dpkg, rpm or apk."""
     for line in lines(body):
         name, *fields = line.split("\t")
         if len(fields) == 3:
@@ -44,26 +44,26 @@ def parse_packages(body: str) -> Values:
             elif state != "config-files":
                 yield name, f"{version} {architecture} {state}"
         elif name:
-            # As apk has it: NAME-VERSION-rRELEASE.
+            # apk's format: NAME-VERSION-rRELEASE.
             package, _, version = name.rpartition("-")
             package, _, number = package.rpartition("-")
             yield package or name, f"{number}-{version}"
 
 
 def parse_python(body: str) -> Values:
-    """Packages of Python, by the folders that describe them."""
+    """Python packages, by the folders with their metadata."""
     yield from python_packages(lines(body))
 
 
 def parse_npm(body: str) -> Values:
-    """Packages of npm, by npm's own list or their package.json files."""
+    """Packages of npm, from npm's own list or their package.json files."""
     folder, _, listing = body.partition("\n")
     if not folder:
         return
     try:
         packages = json.loads(listing)["packages"].items()
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        # A package.json on one line may contain several versions; the package's own comes first.
+        # A package.json on a single line may contain several versions; the package's own comes first.
         for line in reversed(lines(listing)):
             path, is_package, line_version = line.partition("/package.json:")
             if not is_package:
@@ -79,7 +79,7 @@ def parse_npm(body: str) -> Values:
 
 
 def parse_users(body: str) -> Values:
-    """Users with their numbers, homes and shells."""
+    """Users with their ids, homes and shells."""
     for line in lines(body):
         if len(fields := line.split(":")) == 7:
             name, _, uid, gid, _, home, shell = fields
@@ -87,7 +87,7 @@ def parse_users(body: str) -> Values:
 
 
 def parse_groups(body: str) -> Values:
-    """Groups with their numbers and members."""
+    """Groups with their ids and members."""
     for line in lines(body):
         if len(fields := line.split(":")) == 4:
             name, _, gid, members = fields
@@ -95,7 +95,7 @@ def parse_groups(body: str) -> Values:
 
 
 def parse_timezone(body: str) -> Values:
-    """The time zone, and where /etc/localtime leads."""
+    """The time zone, and the target of the link /etc/localtime."""
     if not body:
         return
     zone, _, link = body.strip().partition("\n")
@@ -111,10 +111,10 @@ def parse_locale(body: str) -> Values:
 
 
 def parse_sockets(body: str) -> Values:
-    """Sockets that are bound to receive.
+    """Sockets that are bound for receiving.
 
-    A UDP socket of a client looks the same, but has a port of the kernel's ephemeral range. A socket in that range that is not
-    declared is reported without its port, which differs each time, and only if it is still open at the second look.
+    A UDP client's socket looks the same, but uses a port of the kernel's ephemeral range. An undeclared socket in that
+    range is reported without its port, which differs each time, and only if it is still open at the second look.
     """
     tables, declared, ephemeral = parse_tables(body)
     again = {fields[9] for name in ("again udp", "again udp6") for fields in tables[name]}
@@ -124,7 +124,7 @@ def parse_sockets(body: str) -> Values:
             key, number = f"{table[:3]} {_address(host)}", int(port, 16)
             is_client = table.startswith("udp") and number in ephemeral and number not in declared
             if table.startswith("again") or int(fields[2].rpartition(":")[2], 16):
-                continue  # looked at already, or connected
+                continue  # already seen, or connected
             if not is_client:
                 yield f"{key}:{number}", f"uid {fields[7]}"
             elif fields[9] in again:
@@ -158,7 +158,7 @@ def _address(text: str) -> str:
 
 
 def parse_sysctls(body: str) -> Values:
-    """Settings of the kernel that are compared."""
+    """The kernel settings that are compared."""
     values: dict[str, list[str]] = defaultdict(list)
     for line in lines(body):
         path, colon, value = line.partition(":")
@@ -169,13 +169,13 @@ def parse_sysctls(body: str) -> Values:
 
 
 def parse_name(body: str) -> Values:
-    """A name that could be looked up."""
+    """A name that was looked up successfully."""
     for name in body.split():
         yield name, "known"
 
 
 def parse_secret(body: str) -> Values:
-    """Mode, owner and digest of the file of a secret."""
+    """Mode, owner and digest of a secret's file."""
     for line in lines(body):
         if match := MODE.fullmatch(line):
             mode, uid, gid, _, path = match.groups()
@@ -185,7 +185,7 @@ def parse_secret(body: str) -> Values:
 
 
 def parse_substrate(body: str) -> Values:
-    """What came with a machine, by `fact_id`."""
+    """Facts that came with the machine, by `fact_id`."""
     for line in lines(body):
         category, tab, key_and_value = line.partition("\t")
         if tab:

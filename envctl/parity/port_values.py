@@ -1,6 +1,6 @@
-"""Facts without the ports of the host that a checkout has: what refers to one says so, as the spec does. Pure.
+"""Replaces the host ports of a checkout in facts with the references that the spec has in their place. Pure.
 
-Otherwise two targets, or two checkouts of one project, would never be the same.
+Otherwise two targets, or two checkouts of one project, would always differ.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from envctl.plan.port_references import as_written, referenced_ports
 
 
 def with_port_references(facts: Facts, plan: Plan, spec_plan: Plan) -> Facts:
-    """The facts of a plan's units. `spec_plan` is the plan in which values still refer to ports."""
+    """The facts of a plan's units. In `spec_plan`, values still refer to ports."""
     planned = {unit.name: unit for unit in plan.units}
     spec = {unit.name: unit for unit in spec_plan.units if _refers(unit.run.process)}
     units = {
@@ -53,13 +53,13 @@ def _rewritten(facts: UnitFacts, unit: Unit, spec: Unit, plan: Plan) -> UnitFact
 
 
 def _words(process: Process, spec: Process) -> dict[str, str]:
-    """By word of the command that refers to a port, what the spec has."""
+    """By the command's word that refers to a port, the word in the spec."""
     pairs = zip(process.argv or (), spec.argv or (), strict=True)
     return {word: as_written(written) for word, written in pairs if any(referenced_ports(written))}
 
 
 def _chosen_numbers(spec: Process, plan: Plan) -> dict[str, str]:
-    """By number, how the spec refers to the ports that a shell may have put into other commands."""
+    """By port number, the reference in the spec. A shell may have put the numbers into other commands."""
     numbers: dict[tuple[str, int], int] = {}
     for unit in plan.units:
         for port in unit.run.ports:
@@ -76,7 +76,7 @@ def _chosen_numbers(spec: Process, plan: Plan) -> dict[str, str]:
 
 def _replaced(text: str, words: Mapping[str, str]) -> str:
     for word, written in words.items():
-        # Not where it is only a part of a longer number or name.
+        # Skip matches inside longer numbers or names.
         text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", written.replace("\\", r"\\"), text)
     return text
 

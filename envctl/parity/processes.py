@@ -1,7 +1,7 @@
 """Parses the process lists of collect.sh: which programs run, and how. Pure.
 
-Processes come and go and may change their names; programs that stay are facts. A program is identified by its command line
-and counts if it is in most of the lists. A forked worker counts as part of the program that it was forked from.
+Processes come and go and may change their names; programs that stay are facts. A program is identified by its command
+line, and counts if it is in most of the lists. A forked worker counts as part of the program that forked it.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _KERNEL_THREAD: Final = 0x00200000
 """PF_KTHREAD (https://github.com/torvalds/linux/blob/master/include/linux/sched.h)."""
 _INITS: Final = frozenset({"docker-init", "tini", "catatonit", "dumb-init", "init"})
 _OURS: Final = "# Tells what is true in here"
-"""Identifies processes of the collector by their command line."""
+"""Identifies the collector's processes by their command line."""
 _BEGINNING: Final = ("runc", "init")
 """The command line of a process that an engine is about to start in a container."""
 _UNITS: Final = "/envctl-"
-"""Identifies control groups of units in a machine."""
+"""Identifies control groups of a machine's units."""
 _MACHINES: Final = {
     ":/init.scope": "/usr/lib/systemd/",
     ":/system.slice/systemd-": "/usr/lib/systemd/",
     ":/system.slice/ssh.service": "/usr/sbin/sshd",
 }
-"""The control groups of a machine's own programs, and where these programs are."""
+"""The control groups of a machine's own programs, and the folders of these programs."""
 _LONGEST: Final = 4096
 
 
@@ -44,7 +44,7 @@ class RunningProcess:
     command: str
     started: int
     stack: int
-    """Where the stack begins: random for each program, inherited by forks. 0 if it is not readable."""
+    """The start of the stack: random for each program, inherited by forks. 0 if it is not readable."""
     flags: int
     nice: int
     uid: str
@@ -53,12 +53,12 @@ class RunningProcess:
     no_new_privileges: str
     oom_score: str
     groups: str
-    """Its control groups."""
+    """The process's control groups."""
     argv: tuple[str, ...]
 
     @property
     def attributes(self) -> str:
-        """How it runs, in words."""
+        """User, capabilities and other attributes, as text."""
         return (
             f"user {self.uid}:{self.gid}, nice {self.nice}, oom_score_adj {self.oom_score},"
             f" capabilities {self.capabilities}, no new privileges {self.no_new_privileges}"
@@ -67,7 +67,7 @@ class RunningProcess:
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """The running programs: the unit's own by command line with their attributes, and files of those that came with a machine."""
+    """The unit's own running programs, by command line, with attributes; files of programs that came with a machine."""
 
     of_unit: Mapping[str, str]
     substrate: Collection[str] = ()
@@ -100,7 +100,7 @@ def _process(head: re.Match[bytes], body: bytes) -> RunningProcess | None:
     numbers = [int(word) for word in head[4].split()]
     about, blank, line = body.partition(b"\nLinux\n")
     if not blank:
-        return None  # it ended while it was being read
+        return None  # the process ended while it was read
     status = {name.decode(): value.split() for name, value in _STATUS.findall(about)}
     oom, _, after_score = about.partition(b"\n")
     groups = after_score.rpartition(b"_switches:")[2].partition(b"\n")[2]
@@ -135,10 +135,11 @@ def programs(
     substrate: Collection[str] | None,
     probe: Sequence[str] = (),
 ) -> Programs:
-    """The programs that are in most of the lists, without the unit's health check, whose command is `probe`.
+    """The programs in most of the lists, without the unit's health check, whose command is `probe`.
 
-    `stacks` is a list made as the unit's own user, who may read more about its processes; `exes` has the processes' files.
-    `substrate` are the files that came with a machine, or None in a container, where all processes are the unit's.
+    `stacks` is a list made as the unit's own user, who may read more about its processes; `exes` has the executables of
+    processes. `substrate` are the files that came with a machine, or None in a container, where all processes are the
+    unit's.
     """
     files = {int(match[1]): match[2] for match in _EXE.finditer(exes)}
     counted: Counter[str] = Counter()
@@ -165,7 +166,7 @@ def _of(
     substrate: Collection[str] | None,
     probe: Sequence[str],
 ) -> tuple[dict[str, str], set[str]]:
-    """From one list: the attributes of each program, and the files of those that came with the machine."""
+    """From one list: the attributes of each program, and the files of programs that came with the machine."""
     ours = _ours(seen, probe)
     families: dict[int, list[RunningProcess]] = {}
     came_along: set[str] = set()
@@ -178,7 +179,7 @@ def _of(
         elif not _is_in(process, unit):
             file = files.get(process.pid, "")
             if any(_UNITS in line for line in process.groups.split("\n")):
-                continue  # another unit's
+                continue  # the process belongs to another unit
             if file in substrate or _is_a_machines(process, file):
                 came_along.add(file)
                 continue
@@ -192,7 +193,7 @@ def _of(
 
 
 def _is_a_machines(process: RunningProcess, file: str) -> bool:
-    """Whether it belongs to the machine's init or SSH server. The unit's image may contain them, but does not run them."""
+    """Whether the process belongs to the machine's init or SSH server. An image may contain but not run them."""
     if file.startswith("/run/envctl/"):
         return True
     groups = process.groups.split("\n")
@@ -204,12 +205,12 @@ def _is_a_machines(process: RunningProcess, file: str) -> bool:
 
 
 def _is_in(process: RunningProcess, unit: str) -> bool:
-    """Whether it runs in the unit's control group."""
+    """Whether the process is in the unit's control group."""
     return f"{_UNITS}{unit}.service" in process.groups
 
 
 def _ours(seen: Look, probe: Sequence[str]) -> set[int]:
-    """The processes of the collector and the health check, which come and go."""
+    """The processes of the collector and of the health check, which come and go."""
     ours = {
         pid
         for pid, process in seen.items()
@@ -224,13 +225,13 @@ def _ours(seen: Look, probe: Sequence[str]) -> set[int]:
 
 
 def _asks(process: RunningProcess, probe: Sequence[str]) -> bool:
-    """Whether it is the tool of an envctl probe: when a probe times out, an engine may end its shell only."""
+    """Whether the process is the tool of a health check. After a timeout, an engine may only end the check's shell."""
     is_ours = len(probe) > 4 and (*probe[:2], probe[3]) == ("/bin/sh", "-c", "probe")
     return is_ours and {*probe[4:]} <= {*process.argv}
 
 
 def _runs(process: RunningProcess, command: Sequence[str]) -> bool:
-    """Whether it runs a command. If that is a script, the interpreter comes first, then the full path."""
+    """Whether the process runs this command. A script's interpreter comes first, then its full path."""
     if not command:
         return False
     program, *arguments = _words("\0".join(command).encode())
@@ -243,7 +244,7 @@ def _runs(process: RunningProcess, command: Sequence[str]) -> bool:
 
 
 def _words(line: bytes) -> list[str]:
-    """The words of a command line, cut if it is long."""
+    """The words of a command line; long ones are cut."""
     return line[:_LONGEST].decode("utf-8", "backslashreplace").rstrip("\0").split("\0")
 
 
@@ -253,7 +254,7 @@ def _root(
     stacks: Look,
     families: Mapping[int, Sequence[RunningProcess]],
 ) -> int:
-    """The process that started the program which this one runs: itself, unless it is a fork."""
+    """The process that started this program: the process itself, unless it is a fork."""
     stack = _stack(process, stacks)
     if stack:
         for root in families:

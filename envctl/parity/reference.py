@@ -1,4 +1,4 @@
-"""What is compared and what is not, for docs/how-to/parity.md: written from the tables that facts are collected by."""
+"""Generates the list of compared facts in docs/how-to/parity.md from the tables that the collector uses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ COMPARED: Final[Mapping[Category, str]] = {
 
 
 def section() -> str:
-    """The part of the page."""
+    """The generated section of the page."""
     return "\n".join(_lines()) + "\n"
 
 

@@ -57,7 +57,7 @@ class ReportRow:
 
     @property
     def after(self) -> str | None:
-        """The other side's."""
+        """The second side's value."""
         return self._readable(self.top.after)
 
     def _readable(self, value: Fact) -> str | None:
@@ -117,7 +117,7 @@ def folded(findings: Sequence[FactDifference]) -> Sequence[ReportRow]:
 
 
 def to_json(parity: Parity) -> dict[str, Any]:
-    """What `parity --json` prints."""
+    """The data that `parity --json` prints."""
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -184,9 +184,9 @@ def _entry(entry: Acceptance) -> dict[str, str]:
 
 
 def to_html(parity: Parity, *, at: datetime, version: str) -> str:
-    """The report as one self-contained page, made at `at` by this version of envctl.
+    """The report as one self-contained page, created at `at` by this version of envctl.
 
-    A project's own templates cannot replace its template: the report is evidence.
+    A project cannot replace the template: the report serves as evidence.
     """
     import jinja2
 
@@ -208,7 +208,7 @@ def to_html(parity: Parity, *, at: datetime, version: str) -> str:
 
 
 def _shown(pair: Pair) -> Mapping[str, Any]:
-    """A pair in the form that the template uses."""
+    """The data of a pair for the template."""
     comparison = pair.comparison
     return {
         "before": pair.before,
@@ -241,7 +241,7 @@ def _by_subject(
 
 
 def _visible(value: object) -> object:
-    r"""A text whose control characters, and those that change the reading direction, are escaped: \x1b, \u202e."""
+    r"""A text with control characters, and those that change the text direction, escaped: \x1b, \u202e."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     return "".join(

@@ -20,7 +20,7 @@ class Side:
 
     @property
     def name(self) -> str:
-        """Its name in reports."""
+        """The side's name in reports."""
         return f"{self.facts.name} ({self.file})" if self.file else self.facts.name
 
 
@@ -53,12 +53,12 @@ class Parity:
 
     @property
     def differences(self) -> int:
-        """How many differences have no declared reason."""
+        """The number of differences without a declared reason."""
         return sum(len(pair.comparison.undeclared) for pair in self.pairs)
 
     @property
     def unknown(self) -> int:
-        """How many unknown facts have no declared reason."""
+        """The number of unknown facts without a declared reason."""
         return sum(len(pair.comparison.unknown) for pair in self.pairs)
 
     @property
@@ -70,7 +70,7 @@ class Parity:
 def compare_sides(first: Side, *others: Side) -> Parity:
     """Compare each of the others with the first."""
     pairs = [_pair(first, other) for other in others]
-    # By place: with other variables an entry of the file that environments share may have other values.
+    # By place in the file, because an entry of a shared file may have other values with other variables.
     used = {entry.where for pair in pairs for entry in pair.used}
     every = {entry.where: entry for pair in pairs for entry in pair.accept}
     return Parity(pairs, [every[where] for where in sorted(every) if where not in used])

@@ -18,9 +18,9 @@ from envctl.parity.fact_format import UnitFacts
 from envctl.plan.model import Unit
 
 TIMEOUT: Final = 300.0
-"""Seconds for one unit; a busy emulated machine needs most of a minute."""
+"""The timeout for one unit, in seconds; a busy emulated machine needs most of a minute."""
 MOST: Final = 64 * 2**20
-"""Bytes of output; a large unit prints a few MiB."""
+"""The maximum size of the output, in bytes; a large unit prints a few MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,15 @@ class CollectorScript:
         user: str | None = None,
         everything: bool = False,
     ) -> Answer:
-        """Ask these questions; the output may be cut off. EnvctlError if there is none."""
+        """Ask these questions; the output may be cut off. EnvctlError if there is no output."""
         mark = secrets.token_hex(16)
         script = (files("envctl.parity") / "collect.sh").read_text("utf-8")
         lines = "".join(f"{kind}\t{value}\n" for kind, value in questions)
         output = CappedBuffer(MOST)
         execution = Execution(
             ("/bin/sh", "-c", script, "facts"),
-            # Other processes in the unit can read command lines; with the mark they could forge answers.
+            # Pass the mark on stdin: other processes in the unit can read command lines, and could forge answers with
+            # it.
             stdin=io.BytesIO(f"{mark}\n{self.key}\n{lines}".encode("utf-8", "surrogateescape")),
             stdout=output,
             timeout=TIMEOUT,
@@ -70,7 +71,7 @@ class CollectorScript:
         try:
             code = self.backend.exec(self.unit.name, execution)
         except EnvctlError as error:
-            # Output up to the error is valid.
+            # Output before the error is valid.
             if not output.data:
                 raise
             cut = error.brief

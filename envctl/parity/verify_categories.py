@@ -1,4 +1,4 @@
-"""Facts that only `verify` needs. They depend on the spec, so units are not compared by them."""
+"""Categories of facts that only `verify` needs. They depend on the spec, so `parity` does not compare them."""
 
 from __future__ import annotations
 

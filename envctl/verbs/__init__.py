@@ -1,1 +1,1 @@
-"""The verbs of the command line, a short module each."""
+"""The steps of each command, one short module per command."""

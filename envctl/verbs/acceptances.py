@@ -1,4 +1,4 @@
-"""What specs accept of differences, and whether they name units that exist."""
+"""The differences that specs accept, and a check that they name existing units."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def accepted(resolved: Resolved, facts: Facts) -> Sequence[Acceptance]:
-    """What a spec accepts of differences that its own project's facts have."""
+    """The entries of a spec's `accept`; none if the facts belong to another project."""
     if resolved.data["project"] != facts.project:
         return ()
     return [
@@ -32,7 +32,7 @@ def accepted(resolved: Resolved, facts: Facts) -> Sequence[Acceptance]:
 def misnamed_acceptances(
     project: Project, environments: Iterable[str], *, also: Iterable[str] = ()
 ) -> Sequence[Problem]:
-    """Entries of `accept` of these environments for units that do not exist, if all specs can be read."""
+    """Entries of `accept` in these environments for unknown units, provided that all specs can be read."""
     try:
         specs = {name: project.resolved(name) for name in project.environments()}
     except EnvctlError:
@@ -43,9 +43,9 @@ def misnamed_acceptances(
 def misnamed(
     specs: Mapping[str, Resolved], environments: Iterable[str], *, also: Iterable[str] = ()
 ) -> Sequence[Problem]:
-    """Entries of `accept` of these environments for units that are in no environment of the project, nor in `also`.
+    """Entries of `accept` in these environments for units that no environment of the project has, nor `also`.
 
-    A removed service may be accepted: facts that were saved of an earlier release may have it.
+    A removed service may be accepted: facts that were saved from an earlier release may include it.
     """
     units = {*also, *(unit for resolved in specs.values() for unit in _units(resolved))}
     services = {name for resolved in specs.values() for name in resolved.data["services"]}
@@ -55,7 +55,7 @@ def misnamed(
             problems.add_source(file, read_inside(resolved.root, file).decode("utf-8", "replace"))
         for index, entry in enumerate(resolved.data["accept"]):
             unit = entry["unit"]
-            # How many replicas there are may depend on a variable.
+            # The number of replicas may depend on a variable.
             patterns = {unit, re.sub(r"-[0-9]+\Z", "", unit)}
             known = any(matches(pattern, name) for pattern in patterns for name in units)
             if not known and entry["category"] != UNITS:
@@ -68,7 +68,7 @@ def misnamed(
 
 
 def _units(resolved: Resolved) -> Iterator[str]:
-    """The names of the units of a spec, always with that of a second replica: a pattern may name it."""
+    """The names of a spec's units. Always includes a second replica, because a pattern may name it."""
     for name, service in resolved.data["services"].items():
         yield name
         yield from (f"{name}-{number}" for number in range(2, max(service["replicas"], 2) + 1))

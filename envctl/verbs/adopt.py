@@ -1,4 +1,4 @@
-"""Environments wherever they are: of projects whose folder was moved or deleted, and of all others on this machine."""
+"""Finds environments on this machine, and takes over those whose project folder was moved or deleted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NOBODY = Scope("", "", "", "/")
 
 
 def everything(report: Report) -> tuple[tuple[FoundEnvironment, ...], tuple[str, ...]]:
-    """All environments on this machine's engines, and for each engine that did not answer, why."""
+    """All environments on this machine's engines, and why engines did not answer, if any."""
     environments: list[FoundEnvironment] = []
     unanswered: list[str] = []
     for name in backend_names():
@@ -37,7 +37,7 @@ def everything(report: Report) -> tuple[tuple[FoundEnvironment, ...], tuple[str,
         try:
             environments += of_engine(backend)
         except NoEngineError:
-            # Nothing can be there.
+            # Without an engine, no environment can exist.
             continue
         except EnvctlError as error:
             unanswered.append(f"{name} could not be asked: {error.brief}")
@@ -47,7 +47,7 @@ def everything(report: Report) -> tuple[tuple[FoundEnvironment, ...], tuple[str,
 
 
 def of_engine(backend: Backend) -> Sequence[FoundEnvironment]:
-    """The environments of one engine, each with the folder in which its project is now."""
+    """The environments of one engine, each with the present folder of its project."""
     if not isinstance(backend, FindsEnvironments):
         return ()
     moved = homes()
@@ -70,7 +70,7 @@ def _located(environment: FoundEnvironment, moved: tuple[str, str] | None) -> Fo
 
 
 def lost(backend: Backend, scope: Scope, *, environment: str = "") -> Sequence[FoundEnvironment]:
-    """Environments of a project that were brought up from a folder that no longer exists; all, or the one named."""
+    """Environments of a project that were started from a folder that no longer exists; all, or only the named one."""
     return [
         other
         for other in of_engine(backend)
@@ -82,7 +82,7 @@ def lost(backend: Backend, scope: Scope, *, environment: str = "") -> Sequence[F
 
 
 def lost_text(environment: FoundEnvironment) -> str:
-    """A sentence about an environment whose folder is gone, with the commands that take it over or remove it."""
+    """A sentence about an environment whose folder is gone, with the commands to take it over or to remove it."""
     scope = environment.scope
     what = "is up" if environment.units else "has data"
     target = f"{scope.environment}@{environment.backend}"
@@ -93,7 +93,7 @@ def lost_text(environment: FoundEnvironment) -> str:
 
 
 def home_of_found(environment: FoundEnvironment) -> str:
-    """The folder that an environment's id is made from. EnvctlError if it is not known."""
+    """The folder that an environment's id is derived from. EnvctlError if it is unknown."""
     scope = environment.scope
     for home in (scope.home, scope.root):
         if home and identify(home) == scope.project_id:
@@ -111,7 +111,7 @@ def choose(
     environment: str = "",
     backend: str = "",
 ) -> FoundEnvironment:
-    """The environment that an id means, with a name or backend if there are several. UsageError if it is not one."""
+    """The environment with this id; name and backend narrow the choice. UsageError if not exactly one matches."""
     same = [each for each in environments if each.scope.project_id == identity]
     chosen = [
         each
@@ -140,9 +140,9 @@ def adopt(
     identity: str,
     again: Callable[[], Backend],
 ) -> FoundEnvironment:
-    """Give the folder of `scope` what its environment has up from another folder.
+    """Give the folder of `scope` the environment that was started from another folder.
 
-    `again` opens the backend anew, as it is when the checkout has its new id.
+    `again` reopens the backend after the checkout got its new id.
     """
     environment = _to_adopt(backend, scope, identity)
     if not environment.is_lost and not force:
@@ -193,7 +193,7 @@ def take_down(
     report: Report,
     decided: Callable[[Sequence[Change]], None],
 ) -> tuple[Change, ...]:
-    """Take down an environment, whose project folder need not exist; its data only with `volumes`."""
+    """Take down an environment, whose project folder need not exist. Deletes its data only with `volumes`."""
     scope = environment.scope
     root = Path(scope.root)
     backend = open_backend(environment.backend, Context(scope, report=report))
@@ -217,9 +217,9 @@ def take_down(
 def adopt_environment(
     project: Project, target: Target, *, force: bool = False, identity: str = ""
 ) -> FoundEnvironment:
-    """Take over what was brought up of an environment from a folder that is gone; with `force`, from any.
+    """Take over an environment that was started from a folder since deleted; with `force`, from any folder.
 
-    The whole checkout is taken over: all its environments, its keys and its generated secrets.
+    This takes over the whole checkout: all its environments, its keys and its generated secrets.
     """
     session = Session(project, target)
     with exclusive(private_folder(project.root, "locks"), "adopt", project.report):
@@ -234,7 +234,7 @@ def adopt_environment(
 
 
 def _require_free(session: Session) -> None:
-    """EnvctlError, which says what is in the way, if a folder has something of an environment already."""
+    """EnvctlError, with the environment in the way, if a folder already has one."""
     observed, name = session.observe(), session.id
     if observed.units:
         raise EnvctlError(

@@ -1,4 +1,4 @@
-"""`build` and `pull`: have what units are made from, without touching what runs."""
+"""`build`: build images and boxes without touching running units."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def build(
     services: Sequence[str] = (),
     decided: Decided = ignore_changes,
 ) -> tuple[Change, ...]:
-    """Build what these services, or all, are made from and is not built yet; what was built."""
+    """Build what is missing for these services, or for all. Returns the builds that were made."""
     session = Session(project, target, services=services)
     with session.locked():
         refuse_foreign_state(project.root, target.environment)
@@ -37,7 +37,7 @@ def build(
 def make_builds(
     session: Session, units: Collection[str], *, decided: Decided = ignore_changes
 ) -> tuple[Change, ...]:
-    """Build what these units are made from and is not built yet, for a session that has its target to itself."""
+    """Build what is missing for these units, in a session that holds the lock of its target."""
     observed = session.observe()
     changes = tuple(compare.builds(session.desired_plan, units, observed))
     decided(changes)

@@ -1,4 +1,4 @@
-"""Has a port of this host chosen for each port that the spec leaves open: the same as before, if it is free."""
+"""Chooses a port of this host for each port that the spec leaves open: the previous one, if it is free."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from envctl.session import Session
 
 
 def choose_ports(session: Session) -> None:
-    """Choose the ports of a session that has its target to itself, and record them for this checkout."""
+    """Choose the ports of a session that holds the lock of its target, and record them for this checkout."""
     note_free_ports(session)
     root, plan = session.project.root, session.spec_plan
     ports, fixed = open_ports(plan), fixed_ports(plan)
@@ -50,14 +50,14 @@ def choose_ports(session: Session) -> None:
 
 
 def note_free_ports(session: Session) -> None:
-    """Note that the ports of the host are not those of the spec, if the user has chosen that."""
+    """Note that ports of this host differ from the spec, if the user chose free ports."""
     if session.port_record.free_ports:
         text = f"takes free ports in this checkout; `envctl up {session.target} --no-free-ports` takes those of the spec"
         session.project.report(Progress(session.id, Stage.NOTE, text))
 
 
 def use_free_ports(session: Session, *, enabled: bool) -> None:
-    """From now on, take free ports in this checkout whatever the spec says; or, if not `enabled`, those of the spec again."""
+    """From now on, take free ports in this checkout despite the spec; or, if not `enabled`, the spec's ports again."""
     session.use_ports(replace(session.port_record, free_ports=enabled))
     write_record(session.project.root, session.id, session.port_record)
 
@@ -67,13 +67,13 @@ def _is_free(port: Port, number: int) -> bool:
 
 
 def _used_on_engine(session: Session) -> frozenset[int]:
-    """The ports that the engine has published, which may be on another host."""
+    """The ports that the engine has published. The engine may be on another host."""
     backend = session.backend
     return backend.published_ports() if isinstance(backend, ListsPorts) else frozenset()
 
 
 def _tell_moved(session: Session, before: Mapping[str, int], chosen: Mapping[str, int]) -> None:
-    """Note which ports are no longer the same, because something else has them."""
+    """Note which ports have changed because another program uses them."""
     for key, number in chosen.items():
         if key in before and before[key] != number:
             text = f"port {before[key]} of this host is in use or another checkout's; {number} takes its place"

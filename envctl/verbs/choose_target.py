@@ -1,4 +1,4 @@
-"""Which target, and which of its services, a command means that does not name both."""
+"""Chooses the target and services of a command that does not name both."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from envctl.project import Project
 from envctl.suggest import did_you_mean
 
 VARIABLE = "ENVCTL_ENV"
-"""The environment variable that names a target; it goes before the spec's `default`."""
+"""The environment variable that names a target; it takes precedence over the spec's `default`."""
 
 
 @dataclass(frozen=True, slots=True)
 class TargetChoice:
-    """A target, the services that were named of it (() for all), and why it was chosen.
+    """A target, its services that were named (() for all), and the reason for the choice.
 
-    `reason` is "" if it was named, or if the project has no other.
+    `reason` is "" if the user named the target, or if the project has no other.
     """
 
     target: Target
@@ -34,10 +34,10 @@ class TargetChoice:
 
 
 def choose_target(project: Project, words: Sequence[str] = ()) -> TargetChoice:
-    """The target and the services that the words `[TARGET] [SERVICE…]` mean.
+    """The target and the services in the words `[TARGET] [SERVICE…]`.
 
-    A first word that is a service, and no environment, is taken as a service of the default target. UsageError if
-    nothing says which target is meant.
+    A first word that is a service but no environment means a service of the default target. UsageError if the target
+    remains unknown.
     """
     if not words:
         return default_target(project)
@@ -55,7 +55,7 @@ def choose_target(project: Project, words: Sequence[str] = ()) -> TargetChoice:
 
 
 def default_target(project: Project) -> TargetChoice:
-    """The target of a command that names none: what is configured, or else the only one that is up."""
+    """The target of a command that names none: the configured one, or else the only one that is up."""
     choice = configured_target(project)
     if choice is None and not project.environments():
         raise no_environments(project.root)
@@ -63,7 +63,7 @@ def default_target(project: Project) -> TargetChoice:
 
 
 def configured_target(project: Project) -> TargetChoice | None:
-    """The target that ENVCTL_ENV or the spec's `default` names, or the only one there is. No engine is asked."""
+    """The target in ENVCTL_ENV or in the spec's `default`, or the only one of the project. Asks no engine."""
     if text := project.environ.get(VARIABLE):
         target = Target.parse(text)
         _require_known(project, target.environment, f"{VARIABLE} is {text!r}")
@@ -83,11 +83,11 @@ def is_environment(project: Project, name: str) -> bool:
     if name in with_files(project.root):
         return True
     try:
-        # Kept from an earlier run: the names of inline environments are not, and to read them takes YAML.
+        # An earlier run cached it. The cache does not list inline environments, and reading them requires parsing YAML.
         project.resolved(name)
     except EnvctlError:
         names = project.environments()
-        # A broken file may have inline environments that nobody can read.
+        # A broken file may define inline environments that cannot be read.
         return name in names or not names
     return True
 
@@ -129,7 +129,7 @@ def _declared(project: Project, target: Target) -> set[str]:
 
 
 def _observed(project: Project, target: Target) -> set[str]:
-    """What runs although the spec does not have it, or is broken."""
+    """The services and units that exist on the engine; the spec may no longer have them, or may be broken."""
     from envctl.session import Session
 
     with suppress(EnvctlError):
@@ -139,7 +139,7 @@ def _observed(project: Project, target: Target) -> set[str]:
 
 
 def _require_environment(project: Project, target: Target, name: str) -> None:
-    """UsageError if a word is neither a service of the default target nor an environment, in the spec or on the engine."""
+    """UsageError if a word names no service of the default target and no environment, in the spec or on the engine."""
     from envctl.session import Session
 
     try:

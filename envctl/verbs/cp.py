@@ -25,16 +25,16 @@ _SHORT: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class CopyResult:
-    """How many files, folders and links were copied; what was left out, with the reason."""
+    """The number of copied files, folders and links, and the skipped ones with the reason."""
 
     count: int
     left_out: tuple[str, ...] = ()
 
 
 def copy_from(project: Project, target: Target, unit: str, path: str, *, to: Path) -> CopyResult:
-    """Copy a file or folder of a unit. It becomes `to`, or goes into it if that is a folder.
+    """Copy a file or folder from a unit. It becomes `to`, or goes into `to` if that is a folder.
 
-    Of a path that ends in "/.", what is in the folder is copied, as with `docker cp`.
+    If a path ends in "/.", the content of the folder is copied, as with `docker cp`.
     """
     path = _absolute(path)
     archive = read_archive(project, target, unit, path)
@@ -52,7 +52,7 @@ def read_archive(project: Project, target: Target, unit: str, path: str) -> Iter
 
 
 def copy_to(project: Project, target: Target, unit: str, path: str, *, source: str) -> CopyResult:
-    """Copy a file or folder into a unit, whose user it then belongs to. It becomes `path`, or goes into that folder."""
+    """Copy a file or folder into a unit. It becomes `path`, or goes into that folder, and belongs to the unit's user."""
     local = Path(source)
     if not local.exists():
         raise EnvctlError(f"{source} does not exist")
@@ -69,7 +69,7 @@ def copy_to(project: Project, target: Target, unit: str, path: str, *, source: s
 def write_archive(
     project: Project, target: Target, unit: str, path: str, *, archive: BinaryIO
 ) -> None:
-    """Unpack a tar archive into a folder of a unit, with the owners and modes that are in it."""
+    """Unpack a tar archive into a folder of a unit, with the owners and modes from the archive."""
     backend, folder = _backend(project, target, unit), _absolute(path)
     if backend.path_kind(unit, folder) is not PathKind.FOLDER:
         raise EnvctlError(f"{unit} has no folder {folder}")
@@ -86,7 +86,7 @@ def _backend(project: Project, target: Target, unit: str) -> CopiesFiles:
 
 
 def _absolute(path: str) -> str:
-    """A path inside; relative ones begin at /, as with `docker cp`."""
+    """An absolute path inside a unit. A relative path starts at /, as with `docker cp`."""
     if not path:
         raise UsageError("no path named", hint="write UNIT:PATH, for instance web:/srv/web/app.log")
     trailing = "/." if path.endswith(("/.", "/")) else ""
@@ -96,7 +96,7 @@ def _absolute(path: str) -> str:
 def _place(
     backend: CopiesFiles, unit: str, path: str, local: Path, *, contents: bool
 ) -> tuple[str, str]:
-    """The folder of the unit that an archive is unpacked into, and what its first member is called."""
+    """The folder of the unit to unpack an archive into, and the name of its first member."""
     must_be_folder, path = path.endswith("/."), path.removesuffix("/.") or "/"
     kind = backend.path_kind(unit, path)
     if kind is PathKind.FOLDER:
@@ -112,7 +112,7 @@ def _place(
 
 
 def _owner(session: Session, unit: str) -> tuple[int, int]:
-    """The numbers of the unit's user and group; root's if it does not run, or cannot tell."""
+    """The numeric ids of the unit's user and group; root's if the unit is not running or does not answer."""
     numbers = (_printed(session, unit, option) for option in ("-u", "-g"))
     uid, gid = (int(text) if text.isdigit() else 0 for text in numbers)
     return uid, gid

@@ -1,4 +1,4 @@
-"""`describe`: all that is worth knowing of an environment, on one screen. No value of a secret is looked at."""
+"""`describe`: an overview of an environment on one screen. It reads no values of secrets."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from envctl.session import Session
 from envctl.verbs.status import VOLUME, Row, status
 
 _ANSWER_TIME = 15.0
-"""Seconds that a unit may take to tell the versions of its packages."""
+"""How many seconds to wait for the package versions of a unit."""
 _MOST_OUTPUT = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class UnitDescription:
-    """A unit: its row in `status`, what it is made from, and the versions of the packages that the spec names."""
+    """A unit: its row in `status`, its source, and the versions of the packages that the spec names."""
 
     row: Row
     source: str
@@ -35,7 +35,7 @@ class UnitDescription:
 
 @dataclass(frozen=True, slots=True)
 class VolumeDescription:
-    """A volume and the services that use it; `size` is in bytes, None where it is unknown."""
+    """A volume and the services that use it; `size` is in bytes, None if unknown."""
 
     name: str
     size: int | None
@@ -54,7 +54,7 @@ class SecretDescription:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """An environment. `differences` are the paths of the spec in which each other environment differs."""
+    """An environment. `differences` holds, for each other environment, the paths of the spec that differ."""
 
     environment: str
     backend: str
@@ -68,7 +68,7 @@ class Description:
 
 
 def describe(project: Project, target: Target) -> Description:
-    """Describe an environment, up or not."""
+    """Describe an environment, whether it is up or not."""
     session = Session(project, target)
     plan, observed = session.plan, session.observe()
     rows = [row for row in status(project, target) if row.kind != VOLUME]
@@ -106,7 +106,7 @@ def _source(unit: Unit | None) -> str:
 
 
 def _packages(backend: Backend, plan: Plan, observed: Observed) -> Mapping[str, Mapping[str, str]]:
-    """By unit that runs, the packages that the spec names with their versions."""
+    """By running unit, the versions of the packages that the spec names."""
     if not backend.capabilities.executes:
         return {}
     units = [
@@ -124,7 +124,7 @@ def _named_packages(unit: Unit) -> Sequence[str]:
     if not isinstance(unit.source, Build):
         return ()
     steps = (step for step in unit.source.steps if isinstance(step, InstallPackages))
-    # A name may pin its version: postgresql=15+248.
+    # A name may include a version: postgresql=15+248.
     return sorted({name.partition("=")[0] for step in steps for name in step.names})
 
 
@@ -176,7 +176,7 @@ def _secrets(session: Session, plan: Plan) -> tuple[SecretDescription, ...]:
 
 
 def _secret_source(secret: Mapping[str, object]) -> str:
-    """Where a secret's value comes from, in the order in which sources are asked."""
+    """The source of a secret's value, in the order in which sources are tried."""
     sources = []
     if secret.get("env"):
         sources.append(f"variable {secret['env']}")

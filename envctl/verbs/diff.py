@@ -1,4 +1,4 @@
-"""`diff`: how two targets differ; no engine is asked."""
+"""`diff`: how two targets differ. Asks no engine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from envctl.verbs.results import BuildPair
 def diff(
     project: Project, before: Target, after: Target
 ) -> tuple[tuple[Difference, ...], Mapping[str, BuildPair]]:
-    """What the specs of two targets differ in, and by unit whether they run the same build."""
+    """The differences between the specs of two targets, and by unit whether both run the same build."""
     targets = (before, after)
     plans = [Session(project, target).plan for target in targets]
     specs = [project.resolved(target.environment).on_backend(target.backend) for target in targets]

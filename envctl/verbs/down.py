@@ -28,10 +28,10 @@ def down(
     volumes: bool = False,
     decided: Decided = ignore_changes,
 ) -> tuple[Change, ...]:
-    """Take an environment down, or some services of it; its data only with `volumes`, which takes no services.
+    """Take down an environment, or some of its services. Deletes its data only with `volumes`, which excludes services.
 
-    `decided` is called before the first change. The environment need not be in the spec any more, and a spec that is
-    broken does not hinder it.
+    `decided` is called before the first change. The environment may be missing from the spec, and the spec may be
+    broken.
     """
     session = Session.of_existing(project, target)
     with session.locked():
@@ -56,7 +56,7 @@ def _remove_services(
 def take_down(
     session: Session, *, volumes: bool, decided: Decided = ignore_changes
 ) -> tuple[Change, ...]:
-    """`down` of a session that has its target to itself."""
+    """`down` for a session that holds the lock of its target."""
     backend, store = session.backend, session.store
     backend.check()
     observed = session.observe()
@@ -79,7 +79,7 @@ def take_down(
 
 
 def _sizes(session: Session, observed: Observed) -> Mapping[str, int]:
-    """The sizes of the environment's volumes, as far as the engine tells them."""
+    """The sizes of the environment's volumes, if the engine knows them."""
     backend = session.backend
     if not observed.volumes or not isinstance(backend, KeepsVolumes):
         return {}
@@ -90,7 +90,7 @@ def _sizes(session: Session, observed: Observed) -> Mapping[str, int]:
 
 
 def _note_kept_secrets(session: Session) -> None:
-    """Say that generated secrets stay though they were to go, since nothing was found."""
+    """Note that generated secrets are kept despite `--volumes`, because no units or volumes were found."""
     if session.store.keeps_any():
         where = state_path(session.project.root, "secrets", session.target.environment)
         text = f"nothing of it was found, so its generated secrets stay: {where}"

@@ -1,4 +1,4 @@
-"""`events`: what happens to the units of an environment, as it happens."""
+"""`events`: report what happens to the units of an environment."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from envctl.session import Session
 from envctl.verbs.running_units import named_units
 
 _PAUSE: Final = 0.5
-"""Seconds between two looks, at least: an engine that takes long is not asked all the time."""
+"""The minimum pause between two polls, in seconds. It spares a slow engine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a unit; `time` is when it was seen, RFC 3339."""
+    """Something that happened to a unit; `time` is when envctl saw it, in RFC 3339."""
 
     time: str
     unit: str
@@ -37,9 +37,9 @@ def events(
     *,
     pause: Callable[[float], object] = time.sleep,
 ) -> Iterator[Event]:
-    """What happens to these services or units, or to all, from now on and without end.
+    """Yield the events of these services or units, or of all, from now on, without end.
 
-    The environment need not be up yet. Two things that happen between two looks are seen as one.
+    The environment need not be up yet. Two events between two polls may be seen as one.
     """
     session = Session.of_existing(project, target)
     before = session.backend.observe()
@@ -59,7 +59,7 @@ def events(
 def changed(
     before: Mapping[str, UnitState], after: Mapping[str, UnitState], moment: str
 ) -> Iterator[Event]:
-    """The events that led from one state to another. Pure."""
+    """The events that lead from one state to the other. Pure."""
     for name in sorted({*before, *after}):
         old, new = before.get(name), after.get(name)
         for event, detail in _events_of(old, new):

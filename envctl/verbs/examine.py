@@ -1,4 +1,4 @@
-"""Looks at this machine: what every backend needs, and what the chosen one checks."""
+"""Checks this machine for what a backend needs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from envctl.plan.target import DEFAULT_BACKEND
 
 
 def examine(backend: str = DEFAULT_BACKEND, *, host: Host | None = None) -> tuple[Finding, ...]:
-    """Look at everything the backend needs on this machine; changes nothing.
+    """Run all checks of a backend on this machine, without changing anything.
 
-    `host` stands for the machine. UsageError if there is no backend of that name.
+    `host` stands for the machine. UsageError for an unknown backend.
     """
     host = host or Host()
     of_backend = backend_findings(backend, host)

@@ -9,13 +9,13 @@ from envctl.session import Session
 
 
 def execute(project: Project, target: Target, unit: str, execution: Execution) -> int:
-    """Run a command in a running unit; its exit code."""
+    """Run a command in a running unit and return its exit code."""
     session = Session.of_existing(project, target)
     try:
         return session.backend.exec(unit, execution)
     except NotRunningError:
         from envctl.verbs.running_units import require_running
 
-        # Only now is it worth a look at what there is instead.
+        # Looking for what exists instead takes time, so do it only after a failure.
         require_running(session, unit)
         raise

@@ -1,4 +1,4 @@
-"""`facts`: what is true inside the units that run."""
+"""`facts`: collect the facts inside running units."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from envctl.verbs.running_units import nothing_up
 
 
 def facts(project: Project, target: Target) -> Facts:
-    """What is true inside the units of a target; of a service that does not run, why it has no facts. EnvctlError if nothing is there."""
+    """The facts of a target's units; for a service that is not running, the reason. EnvctlError if nothing is up."""
     session = Session(project, target)
     if not session.backend.capabilities.executes:
         raise EnvctlError(

@@ -1,4 +1,4 @@
-"""`gc`: remove what no environment of this machine uses. Data (volumes, secrets) is never touched."""
+"""`gc`: remove what no environment on this machine uses. Never touches data (volumes, secrets)."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _NOBODY = Scope("", "", "", "/")
 
 @dataclass(frozen=True, slots=True)
 class UnusedThing:
-    """A thing that nothing uses, and the backend that has it."""
+    """An unused image, box, base or cache, and its backend."""
 
     backend: str
     garbage: Garbage
 
 
 def needed_by(project: Project | None) -> frozenset[str]:
-    """What the environments of a project are made of, up or not: digests of builds, names of base images.
+    """What the environments of a project are built from, up or not: digests of builds, names of base images.
 
-    EnvctlError if that cannot be told: then all of it might be needed.
+    EnvctlError if that is unknown, because then anything may be needed.
     """
     if project is None:
         return frozenset()
@@ -53,7 +53,7 @@ def needed_by(project: Project | None) -> frozenset[str]:
 
 
 def _extra_builds(backend: Backend, sources: Iterable[Build]) -> set[str]:
-    """The digests of what a backend builds beside, or on top of, these builds."""
+    """The digests of the builds that a backend makes in addition to these."""
     if not isinstance(backend, MachineBuilds):
         return set()
     return {extra.build.digest for source in sources for extra in backend.extra_builds(source)}
@@ -62,7 +62,7 @@ def _extra_builds(backend: Backend, sources: Iterable[Build]) -> set[str]:
 def unused(
     needed: frozenset[str], report: Report
 ) -> tuple[tuple[UnusedThing, ...], tuple[str, ...]]:
-    """What no environment of any project uses, on all engines; and of each that could not be asked, why."""
+    """What no environment of any project uses, on all engines; and why engines did not answer, if any."""
     things: list[UnusedThing] = []
     unanswered: list[str] = []
     for name in backend_names():
@@ -80,7 +80,7 @@ def unused(
 
 
 def remove(things: Iterable[UnusedThing], report: Report) -> tuple[UnusedThing, ...]:
-    """Remove these things, unless something uses them by now; those that are gone."""
+    """Remove these things, unless they are in use by now. Returns what was removed."""
     by_backend: dict[str, list[UnusedThing]] = {}
     for thing in things:
         by_backend.setdefault(thing.backend, []).append(thing)
@@ -88,7 +88,7 @@ def remove(things: Iterable[UnusedThing], report: Report) -> tuple[UnusedThing, 
     for name, own_things in by_backend.items():
         backend = open_backend(name, Context(_NOBODY, report=report))
         try:
-            assert isinstance(backend, CollectsGarbage)  # it gave them
+            assert isinstance(backend, CollectsGarbage)  # this backend returned it
             gone += [thing for thing in own_things if backend.remove_garbage(thing.garbage)]
         finally:
             backend.close()
@@ -96,5 +96,5 @@ def remove(things: Iterable[UnusedThing], report: Report) -> tuple[UnusedThing, 
 
 
 def total_size(things: Sequence[UnusedThing]) -> int:
-    """The bytes of these things, as far as they are known. Images share layers: less may become free."""
+    """The total size in bytes of things whose size is known. Images share layers, so less may become free."""
     return sum(thing.garbage.size or 0 for thing in things)

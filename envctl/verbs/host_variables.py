@@ -1,4 +1,4 @@
-"""`env`: variables with which a program of this host reaches what is up. No secret is among them."""
+"""`env`: variables that let programs on this host reach an environment. They contain no secrets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from envctl.verbs.running_units import nothing_up
 def host_variables(project: Project, target: Target, service: str = "") -> Mapping[str, str]:
     """WEB_HOST, WEB_PORT, WEB_PORT_8000 and WEB_URL of each unit that publishes ports.
 
-    With a service its own environment, too; what names another service in it names this host's address of that instead.
+    With a service, also that service's `env`, with this host's addresses in place of other services' names.
     """
     session = Session(project, target, services=(service,) if service else ())
     plan = session.plan
@@ -47,7 +47,7 @@ def _addresses(plan: Plan, observed: Observed) -> Iterator[tuple[str, str]]:
 
 
 def _published(unit: Unit, observed: Observed) -> dict[int, str]:
-    """The first address of this host by TCP port of the unit, in the order of the spec."""
+    """By TCP port of the unit, its first address on this host, in the order of the spec."""
     state = observed.units.get(unit.name)
     if state is None:
         return {}
@@ -60,7 +60,7 @@ def _published(unit: Unit, observed: Observed) -> dict[int, str]:
 
 
 def _url(unit: Unit, published: Mapping[int, str]) -> str:
-    """The URL of what the unit's probe shows to speak HTTP; "" if that is not published."""
+    """The URL of the port that the unit's health check reaches by HTTP; "" if that port is not published."""
     probe = unit.run.probe
     if probe is None or probe.kind is not ProbeKind.HTTP:
         return ""
@@ -70,13 +70,13 @@ def _url(unit: Unit, published: Mapping[int, str]) -> str:
 
 
 def variable_name(name: str) -> str:
-    """A name as a variable is written: API_V2 for api-v2."""
+    """A name in the form of a variable: API_V2 for api-v2."""
     upper = re.sub(r"[^A-Z0-9]", "_", name.upper())
     return f"_{upper}" if upper[:1].isdigit() else upper
 
 
 def _environment(unit: Unit, plan: Plan, observed: Observed) -> dict[str, str]:
-    """The environment of a unit, as a program of this host needs it."""
+    """The environment variables of a unit, translated for a program on this host."""
     reachable: dict[str, dict[int, str]] = {}
     for other in plan.units:
         if published := _published(other, observed):
@@ -95,7 +95,7 @@ def _translated_port(
     env: Mapping[str, str],
     reachable: Mapping[str, Mapping[int, str]],
 ) -> str:
-    """This host's port for the value of DB_PORT where DB_HOST names a service; "" for anything else."""
+    """This host's port if the value is a DB_PORT that belongs to a service in DB_HOST; otherwise ""."""
     prefix = name.removesuffix("PORT")
     published = reachable.get(env.get(f"{prefix}HOST", ""), {}) if prefix != name else {}
     address = published.get(int(value)) if value.isdecimal() else None
@@ -103,7 +103,7 @@ def _translated_port(
 
 
 def _translated(value: str, reachable: Mapping[str, Mapping[int, str]]) -> str:
-    """A value that is a service, alone or with a port, or a URL of one, with the address of this host in its place."""
+    """The value with this host's address in place of a service: alone, with a port, or in a URL."""
     for name, published in reachable.items():
         pattern = (
             rf"\A((?:[a-z][a-z0-9+.-]*://(?:[^/@\s]*@)?)?){re.escape(name)}(?::(\d+))?((?:/.*)?)\Z"
@@ -119,5 +119,5 @@ def _translated(value: str, reachable: Mapping[str, Mapping[int, str]]) -> str:
 
 
 def _without_port(address: str, before: str) -> str:
-    """The address in the place of a name without a port: with one in a URL, whose usual port is not this host's."""
+    """The address for a name without a port. In a URL the port stays, because this host rarely uses the default port."""
     return address if before else address.rpartition(":")[0]

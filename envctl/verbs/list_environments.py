@@ -1,4 +1,4 @@
-"""What of a project is up: environments in the spec or removed from it, on all engines that answer."""
+"""Lists a project's environments that exist on any engine, including those removed from the spec."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from envctl.session import Session
 from envctl.verbs.status import VOLUME, Row, status, unknown_rows
 
 _ANY = "any"
-"""A name for the environment of a backend that is asked for all there are."""
+"""A placeholder for the environment's name when a backend is asked for all environments."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The rows of everything that is up, and why some engines did not answer."""
+    """The rows of all that is up, and the errors of engines that did not answer."""
 
     rows: Sequence[Row]
     unanswered: Sequence[EnvctlError]
 
     def require_answers(self) -> None:
-        """EnvctlError if an engine did not answer that may have something of the project."""
+        """EnvctlError if an engine did not answer and may have units of the project."""
         if len(self.unanswered) == 1:
             raise self.unanswered[0]
         if self.unanswered:
@@ -39,7 +39,7 @@ class Running:
 
 
 def running(project: Project) -> Running:
-    """The state of every environment that has something on an engine."""
+    """The state of every environment that exists on an engine."""
     names = project.environments()
     existing = dict(all_at_once(lambda name: (name, _existing(project, name)), backend_names()))
     targets = _targets(project, names, existing)
@@ -49,7 +49,7 @@ def running(project: Project) -> Running:
         try:
             found_rows = status(project, target)
         except UsageError as error:
-            # The spec does not have the environment, and nothing of it exists; or its engine does not answer.
+            # The environment is neither in the spec nor on the engine; or its engine does not answer.
             if isinstance(error.__cause__, EnvctlError):
                 _note(errors, error.__cause__)
             continue
@@ -63,7 +63,7 @@ def running(project: Project) -> Running:
 
 
 def targets_up(project: Project) -> Sequence[Target]:
-    """The project's targets of which units exist. An engine that does not answer counts as having none."""
+    """The project's targets that have units. An engine that does not answer counts as empty."""
     by_backend = all_at_once(lambda name: (name, _existing(project, name)), backend_names())
     return [Target(name, backend) for backend, names in by_backend for name in names]
 
@@ -71,7 +71,7 @@ def targets_up(project: Project) -> Sequence[Target]:
 def _targets(
     project: Project, names: Iterable[str], existing: Mapping[str, Sequence[str]]
 ) -> Sequence[Target]:
-    """Where something may exist: where locks of runs or an engine say so, else where the spec puts it."""
+    """Targets that may exist: named by a run's lock or an engine, otherwise on the backend that the spec chooses."""
     targets: dict[Target, None] = {}
     locked = _locked(project)
     for name in names:
@@ -85,7 +85,7 @@ def _targets(
 
 
 def _note(errors: dict[str, EnvctlError], error: EnvctlError) -> bool:
-    """Note an error once; False if it says that this machine has no such engine: then nothing can be up there."""
+    """Record an error once; False if this machine lacks that engine, so that nothing can be up on it."""
     if isinstance(error, NoEngineError):
         return False
     errors.setdefault(error.brief, error)
@@ -93,7 +93,7 @@ def _note(errors: dict[str, EnvctlError], error: EnvctlError) -> bool:
 
 
 def _existing(project: Project, backend: str) -> Sequence[str]:
-    """The environments that an engine has units of; none if it does not answer."""
+    """The environments that have units on an engine; none if the engine does not answer."""
     try:
         engine = Session(project, Target(_ANY, backend), allow_invalid_spec=True).backend
         return engine.environments() if isinstance(engine, FindsEnvironments) else ()
@@ -102,7 +102,7 @@ def _existing(project: Project, backend: str) -> Sequence[str]:
 
 
 def _locked(project: Project) -> Sequence[Target]:
-    """Targets that `up` or `down` was ever run for from here: their locks remain."""
+    """Targets that `up` or `down` was ever run for from this folder. Their lock files remain."""
     folder = existing_folder(project.root, "locks")
     files = sorted(folder.glob("*@*.lock")) if folder else ()
     names = (file.stem.partition("@") for file in files)

@@ -1,4 +1,4 @@
-"""lock, lock --check, and up --frozen: what sessions give the lock to work with."""
+"""Supplies the lock with sessions, for lock, lock --check and up --frozen."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def lock(
     update: Sequence[str] | None = None,
     vendor: bool = False,
 ) -> tuple[Lock, tuple[LockDifference, ...]]:
-    """Write what the builds of these environments, or of all, contain; the lock, and what changed.
+    """Lock the builds of these environments, or of all. Returns the lock and the changes.
 
-    With `update` these services and bases, or all if it is empty, are rebuilt with the newest versions; with
-    `vendor` the package files are kept.
+    With `update`, these services and bases, or all if it is empty, are rebuilt with the newest versions. With `vendor`,
+    the package files are kept.
     """
     with exclusive(private_folder(project.root, "locks"), "lock", project.report):
         sessions = _image_sessions(project, environments)
@@ -64,11 +64,11 @@ def check_lock(project: Project, environments: Sequence[str] = ()) -> tuple[Lock
 
 
 def freeze(session: Session, *, offline: bool) -> tuple[Session, FrozenBuilds]:
-    """A session of the same target whose builds have to match the lock, and those builds.
+    """A session of the same target whose builds must match the lock, and those builds.
 
-    EnvctlError if the lock was made for another spec.
+    EnvctlError if the lock belongs to another spec.
     """
-    # The same environment on a container engine: a backend may combine units of its own plan.
+    # Plan on the container engine: another backend may merge units in its plan.
     image_target = Target(session.target.environment, DEFAULT_BACKEND)
     image_session = Session(session.project, image_target, services=session.services)
 
@@ -85,7 +85,7 @@ def freeze(session: Session, *, offline: bool) -> tuple[Session, FrozenBuilds]:
 
 
 def _image_sessions(project: Project, environments: Sequence[str]) -> Sequence[Session]:
-    """Environments on a container engine: machines are made from the same images."""
+    """Sessions of environments on the container engine. Machines are built from the same images."""
     names = tuple(environments) or project.environments()
     if not names:
         raise no_environments(project.root)
@@ -125,13 +125,13 @@ class SessionBuilder:
         return (backend for backend in backends if isinstance(backend, MachineBuilds))
 
     def report(self, progress: Progress) -> None:
-        """Report as the session does."""
+        """Report progress through the session."""
         self._session.report(progress)
 
     def build(
         self, changes: Sequence[Change], inputs: InputsOf, *, backend: Backend | None = None
     ) -> None:
-        """Carry out builds with the session's secrets."""
+        """Make builds with the session's secrets."""
         from envctl.reconcile.executor import apply_changes
 
         session = self._session.with_builds(replace(self._session.builds, inputs=inputs))
@@ -152,7 +152,7 @@ class SharedBuilder(SessionBuilder):
     def build(
         self, changes: Sequence[Change], inputs: InputsOf, *, backend: Backend | None = None
     ) -> None:
-        """Carry out builds, once the user has approved what their secrets read from this host."""
+        """Make builds after the user has approved what their secrets read from this host."""
         from envctl.reconcile.executor import apply_changes
 
         providers = {

@@ -1,4 +1,4 @@
-"""`logs`: what units wrote."""
+"""`logs`: the output of units."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def logs(
     since: float | None = None,
     until: float | None = None,
 ) -> Iterator[LogLine]:
-    """The log lines of these services or units, or of all, between two moments (seconds since 1970)."""
+    """The log lines of these services or units, or of all, between two times (seconds since 1970)."""
     session = Session.of_existing(project, target)
     units = units_with_logs(session, services)
     yield from session.backend.logs(units, follow=follow, tail=tail, since=since, until=until)

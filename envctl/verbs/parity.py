@@ -1,4 +1,4 @@
-"""`parity`: the facts of targets side by side, those that are not up brought up for as long as it takes."""
+"""`parity`: compare the facts of targets. Can bring them up for the comparison."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def parity(project: Project, *targets: str, up: bool = False) -> Parity:
 
 @contextmanager
 def _brought_up(project: Project, targets: Sequence[Target]) -> Iterator[None]:
-    """Bring targets up that are not, on free ports, and take these down in the end.
+    """Bring up the targets that are not up, on free ports, and take them down at the end.
 
-    So are their volumes and generated secrets, if there were none before. Meanwhile no other run can bring them up.
+    This deletes their volumes and generated secrets if none existed before. No other run can bring them up meanwhile.
     """
     visitor = project.with_free_ports()
     sessions = {session.id: session for session in (Session(visitor, target) for target in targets)}
     with ExitStack() as afterwards:
-        # In one order, so that two runs do not wait for each other.
+        # Lock in a fixed order, so that two runs do not wait for each other.
         for _, session in sorted(sessions.items()):
             with ExitStack() as here:
                 here.enter_context(session.locked())
@@ -65,7 +65,7 @@ def _brought_up(project: Project, targets: Sequence[Target]) -> Iterator[None]:
 
 
 def _side(project: Project, known_facts: Facts, file: str = "") -> Side:
-    """Facts, with what the spec of their environment accepts; nothing of another project's."""
+    """Facts with the entries that their environment's spec accepts; none if they belong to another project."""
     known = known_facts.environment in project.environments()
     spec = project.resolved(known_facts.environment) if known else None
     return Side(known_facts, accepted(spec, known_facts) if spec else (), file)

@@ -13,12 +13,12 @@ from envctl.verbs.running_units import tell_lost
 
 
 def plan(project: Project, target: Target) -> Plan:
-    """The plan of a target. It needs no engine, and looks up no secret."""
+    """The plan of a target. Needs no engine, and reads no secrets."""
     return Session(project, target).plan
 
 
 def decide(project: Project, target: Target) -> Decision:
-    """What `up` would change now, with notes."""
+    """The changes that `up` would make now, with notes."""
     session = Session(project, target)
     observed = session.observe()
     tell_lost(session, observed)

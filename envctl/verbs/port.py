@@ -1,4 +1,4 @@
-"""`port`: where on this host the ports of units are."""
+"""`port`: where the ports of units are published on this host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from envctl.verbs.running_units import named_units, nothing_up, require_running
 
 @dataclass(frozen=True, slots=True)
 class PublishedPort:
-    """A port of a unit, and an address of this host that leads there."""
+    """A port of a unit, and the address on this host that leads to it."""
 
     unit: str
     port: int
@@ -28,7 +28,7 @@ class PublishedPort:
 def published_ports(
     project: Project, target: Target, *, unit: str = "", port: str = ""
 ) -> tuple[PublishedPort, ...]:
-    """The published ports of a unit that runs, or of all; those of one port, "8000" or "53/udp", if it is named."""
+    """The published ports of a running unit, or of all units; only `port` ("8000" or "53/udp") if given."""
     session = Session.of_existing(project, target)
     observed = session.backend.observe()
     if not observed.units:
@@ -65,7 +65,7 @@ def _only(ports: Sequence[PublishedPort], unit: str, port: str) -> tuple[Publish
 
 
 def url_to_open(project: Project, target: Target, ports: Sequence[PublishedPort]) -> str:
-    """The URL to open of these ports: that of the first health check over HTTP, else of the first port; "" for none."""
+    """The URL to open: that of the first HTTP health check, otherwise of the first port; "" if no port is published."""
     plan = Session.of_existing(project, target).plan_or_none
     probes = {unit.name: unit.run.probe for unit in plan.units} if plan else {}
     for port in ports:

@@ -1,4 +1,4 @@
-"""Who holds a port of the host that a unit cannot have: a unit of envctl, of this checkout or another, or any process."""
+"""Finds out what holds a port that a unit needs: a unit of this or another checkout, or any other process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from envctl.session import Session
 
 
 def explained(session: Session, error: EnvctlError) -> EnvctlError:
-    """The error, or one that names who has the port; other engines are asked for it."""
+    """The error, extended by the name of the port's holder if one is found. Asks other engines."""
     if not isinstance(error, PortTakenError) or error.by:
         return error
     for project, target, place in (*_own_targets(session), *_elsewhere(session, error.port)):
@@ -40,7 +40,7 @@ def _observe(project: Project, target: Target) -> Observed:
 
 
 def _own_targets(session: Session) -> Iterator[tuple[Project, Target, str]]:
-    """All other targets of the project, those of the same environment first."""
+    """All other targets of the project, starting with the same environment on other backends."""
     first = session.target.environment
     others = (name for name in session.project.environments() if name != first)
     for environment in (first, *others):
@@ -50,7 +50,7 @@ def _own_targets(session: Session) -> Iterator[tuple[Project, Target, str]]:
 
 
 def _elsewhere(session: Session, port: int) -> Iterator[tuple[Project, Target, str]]:
-    """The targets of other checkouts that have had the port."""
+    """The targets of other checkouts that have used the port."""
     root = session.project.root
     for other in other_records(root, session.id):
         if other.root != root and (

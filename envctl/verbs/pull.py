@@ -1,4 +1,4 @@
-"""`pull`: fetch the newest images that services run and that builds start from."""
+"""`pull`: pull the newest images that services run and the bases that builds start from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from envctl.verbs.supported import unsupported
 
 @dataclass(frozen=True, slots=True)
 class PulledImage:
-    """An image, and its ids before and after; "" where it did not exist."""
+    """An image with its ids before and after the pull; "" if it did not exist."""
 
     image: str
     before: str
@@ -27,7 +27,7 @@ class PulledImage:
 def pull(
     project: Project, target: Target, *, services: Sequence[str] = ()
 ) -> tuple[PulledImage, ...]:
-    """Pull the ready images of these services, or of all, and have the bases of their builds at hand."""
+    """Pull the images of these services, or of all, and make the bases of their builds available."""
     from envctl.bases import ensure
 
     session = Session(project, target, services=services)
@@ -51,7 +51,7 @@ def pull(
 
 
 def _engine(session: Session) -> KeepsImages:
-    """What keeps the images: the backend, or the container engine that its machines are made with."""
+    """The image store: the backend, or the container engine that builds its machines."""
     backend = session.backend
     if isinstance(backend, KeepsImages):
         return backend
@@ -61,7 +61,7 @@ def _engine(session: Session) -> KeepsImages:
 
 
 def _images(units: Sequence[Unit]) -> dict[str, Base | None]:
-    """The names of images, each with the base that it is, None for one that is run as it is."""
+    """Image names, each with its base from the catalogue; None if the image is run unchanged."""
     from envctl.plan.platforms import image_name
 
     images: dict[str, Base | None] = {}

@@ -1,4 +1,4 @@
-"""`render`: a folder that works without envctl."""
+"""`render`: write a folder that works without envctl."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from envctl.verbs.validate import ignore_plan
 
 
 def render(project: Project, target: Target, *, host_ca: bool = False) -> Mapping[str, Content]:
-    """The files of the rendered folder; with `host_ca`, builds from it trust this host's CA bundle."""
+    """The files of the rendered folder. With `host_ca`, its builds trust this host's CA bundle."""
     return rendered_files.render(_artifacts(project, target, host_ca), templates=project.templates)
 
 
@@ -34,7 +34,7 @@ def write_render(
     host_ca: bool = False,
     planned: Callable[[Plan], None] = ignore_plan,
 ) -> tuple[Mapping[str, Content], Sequence[str]]:
-    """Write the rendered folder; its files, and notes on its disk. `planned` is called with the plan."""
+    """Write the rendered folder. Returns its files, and notes about its disk. `planned` is called with the plan."""
     artifacts = _artifacts(project, target, host_ca, planned)
     files = rendered_files.render(artifacts, templates=project.templates)
     modes = rendered_files.modes(artifacts)
@@ -59,9 +59,9 @@ def _artifacts(
 
 
 def _plan_with_image_volumes(session: Session) -> Plan:
-    """The plan, its units with the volumes that their images declare; what is not known of them is noted.
+    """The plan, with the volumes that images declare added to its units. Notes images that are unknown.
 
-    An engine is asked only where a unit is made from an image that is not of the catalogue.
+    Asks an engine only about images that are not in the catalogue.
     """
     plan, backend = session.portable_plan, session.backend
     units = [unit for unit in plan.units if may_declare(unit.source)]

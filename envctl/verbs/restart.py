@@ -26,10 +26,10 @@ def restart(
     dependents: bool = True,
     decided: Decided = ignore_changes,
 ) -> UpResult:
-    """Restart these services, or all, and with `dependents` those that depend on them; waits until all are ready.
+    """Restart these services, or all, and with `dependents` those that depend on them. Waits until all are ready.
 
-    Units that no longer match the spec are brought up to date instead, as by `up`. `decided` is called with the changes
-    before the first is made.
+    Units that no longer match the spec are updated instead, as by `up`. `decided` is called with the changes before the
+    first one is made.
     """
     session = Session(project, target, services=services)
     with session.locked():
@@ -37,7 +37,7 @@ def restart(
 
 
 def _existing(session: Session, observed: Observed, *, dependents: bool) -> UpRequest:
-    """What exists of what is to be restarted. EnvctlError if nothing does, or not all that was named."""
+    """The existing units among those to restart. EnvctlError if none exists, or if a named one does not."""
     plan, names = session.desired_plan, session.services
     for unit in session.select(names).units:
         if unit.service in names and unit.kind is Kind.TASK:

@@ -1,4 +1,4 @@
-"""The results of verbs."""
+"""Results that commands return."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from envctl.trust.host_access import HostAccess
 
 Decided: TypeAlias = Callable[[Sequence[Change]], None]
-"""Called with the decision, before anything is changed."""
+"""A function that is called with the changes before the first one is made."""
 
 
 def ignore_changes(_changes: Sequence[Change]) -> None:
-    """Ignore the decision."""
+    """Ignore the changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What `up` would change now, with notes about volumes, and the access that the user has not allowed yet."""
+    """The changes that `up` would make now, notes about volumes, and access that the user has not allowed yet."""
 
     plan: Plan
     changes: tuple[Change, ...]
@@ -33,18 +33,18 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class UpResult:
-    """What `up` changed, and the addresses of the services."""
+    """The changes that `up` made, and the addresses of the services."""
 
     plan: Plan
     changes: tuple[Change, ...]
     addresses: Mapping[str, tuple[str, ...]]
     simulated: bool = False
-    """Whether the environment is only simulated: nothing runs, no address answers."""
+    """Whether the environment is only simulated: nothing runs, and no address answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildPair:
-    """The sources of a unit in two environments: a build's digest or an image's name; None if it does not have the unit."""
+    """The sources of a unit in two environments: a build's digest or an image's name; None if the unit is missing."""
 
     before: str | None
     after: str | None
@@ -61,7 +61,7 @@ class BuildPair:
 
     @property
     def only(self) -> str:
-        """What to show for the environment without the unit."""
+        """The text to show if only one environment has the unit; otherwise ""."""
         if self.before is None:
             return "only in the second"
         return "only in the first" if self.after is None else ""

@@ -1,4 +1,4 @@
-"""`run`: run a command in a one-off of a service, or a task once more."""
+"""`run`: run a command in a one-off of a service, or run a task again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _USABLE: Final = (
     Status.EXITED,
     Status.OOM_KILLED,
 )
-"""The states in which a unit is there, whether or not its process runs."""
+"""The states of a unit that allow a command beside it, whether or not its process runs."""
 
 
 def run(
@@ -39,9 +39,9 @@ def run(
     dependencies: bool = True,
     attached: Callable[[], object] = lambda: None,
 ) -> int:
-    """Run a command in a one-off of a service; its exit code. What the service depends on is brought up first.
+    """Run a command in a one-off of a service and return its exit code. Brings up its dependencies first.
 
-    `attached` is called when the command is about to begin.
+    `attached` is called just before the command starts.
     """
     session = Session(project, target, services=(service,))
     unit = _unit(session.select((service,)), service)
@@ -49,7 +49,7 @@ def run(
     if not isinstance(backend, RunsOneOffs):
         raise unsupported(backend, "run")
     with ExitStack() as held:
-        # Others may change the environment as soon as all that the one-off needs is there.
+        # Release the lock as soon as the one-off has what it needs, so that others can change the environment.
         held.enter_context(session.locked())
         needs_unit = backend.one_offs_need_unit
 
@@ -74,20 +74,20 @@ def run(
 
 @dataclass(frozen=True, slots=True)
 class TaskRun:
-    """How a task ended that was run once more; `failure` is the error if it failed."""
+    """How a repeated task ended; `failure` is its error, if it failed."""
 
     exit_code: int
     failure: EnvctlError | None = None
 
 
 def is_task(project: Project, target: Target, service: str) -> bool:
-    """Whether the spec has a task of that name."""
+    """Whether the spec has a task of this name."""
     services = project.resolved(target.environment, allow_missing_files=True).data["services"]
     return service in services and services[service]["kind"] == "task"
 
 
 def run_task(project: Project, target: Target, task: str, *, dependencies: bool = True) -> TaskRun:
-    """Run a task once more, as `up` does: the environment then has it as run. What it depends on is brought up first."""
+    """Run a task again and record it in the environment, as `up` does. Brings up its dependencies first."""
     session = Session(project, target, services=(task,))
     with session.locked():
         unit = _unit(session.select((task,)), task)
@@ -108,7 +108,7 @@ def run_task(project: Project, target: Target, task: str, *, dependencies: bool 
 
 
 def task_output(project: Project, target: Target, task: str) -> Iterator[LogLine]:
-    """What a task wrote; nothing where nothing really runs."""
+    """The output of a task; nothing on a simulated backend."""
     backend = Session(project, target).backend
     if backend.capabilities.executes:
         yield from backend.logs((task,))
@@ -120,12 +120,12 @@ def _unit(plan: Plan, service: str) -> Unit:
 
 
 def _exists(state: UnitState | None) -> bool:
-    """Whether a command can run beside the unit as it is: its process may have failed, and need the very command."""
+    """Whether a command can run beside the unit. Its process may have failed: the command may be the remedy."""
     return state is not None and state.status in _USABLE
 
 
 def _to_bring_up(session: Session, service: str, *, dependencies: bool, include_own: bool) -> Plan:
-    """What has to be up before a command can run: what the service depends on, and the service itself if needed."""
+    """What must be up before a command can run: the service's dependencies, and the service itself if needed."""
     plan = session.select((service,))
     units = tuple(
         unit

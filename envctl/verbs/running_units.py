@@ -1,4 +1,4 @@
-"""Which units of a target can be used, and errors for those that cannot."""
+"""Which units of a target can be used, and errors for the others."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from envctl.suggest import did_you_mean
 
 
 def units_with_logs(session: Session, names: Sequence[str]) -> tuple[str, ...]:
-    """The units that exist, of these services or units, or all.
+    """The existing units of these services or names, or all existing units.
 
-    UsageError for an unknown name, EnvctlError if there is none.
+    UsageError for an unknown name, EnvctlError if no unit exists.
     """
     existing = session.backend.observe().units
     units: dict[str, None] = {} if names else dict.fromkeys(existing)
@@ -36,7 +36,7 @@ def units_with_logs(session: Session, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def named_units(session: Session, observed: Observed, names: Sequence[str]) -> frozenset[str]:
-    """The units that exist, of these services or units, or all. UsageError for a name that nobody knows."""
+    """The existing units of these services or names, or all existing units. UsageError for an unknown name."""
     require_names(session, observed, names)
     return frozenset(
         name
@@ -46,7 +46,7 @@ def named_units(session: Session, observed: Observed, names: Sequence[str]) -> f
 
 
 def require_names(session: Session, observed: Observed, names: Sequence[str]) -> None:
-    """UsageError for a name of a service or unit that neither the spec nor the engine has."""
+    """UsageError for a service or unit that neither the spec nor the engine has."""
     known = _known_names(session, observed.units) if names else ()
     for name in names:
         if name not in known:
@@ -68,13 +68,13 @@ def _known_names(session: Session, units: Mapping[str, UnitState]) -> set[str]:
 
 
 def require_existing(session: Session, name: str, observed: Observed) -> None:
-    """EnvctlError, with what there is instead, unless a unit of that name or service exists."""
+    """EnvctlError, with the existing units, unless a unit or service of this name exists."""
     if not any(name in (unit.name, unit.service) for unit in observed.units.values()):
         raise _not_existing(session, name, observed.units)
 
 
 def require_running(session: Session, name: str) -> None:
-    """EnvctlError, with what to do, unless the unit of that name runs."""
+    """EnvctlError, with a remedy, unless the unit of this name is running."""
     existing, target = session.backend.observe().units, session.target
     if name not in existing:
         raise _not_existing(session, name, existing)
@@ -107,24 +107,24 @@ def _is_task(session: Session, name: str) -> bool:
 
 
 def nothing_up(session: Session, brief: str) -> EnvctlError:
-    """The error for an environment that is not up here; it may be up from a folder that is gone."""
+    """The error for an environment that is not up from this folder; it may be up from a folder that no longer exists."""
     hint = "; ".join(lost_texts(session)) or f"bring it up with `envctl up {session.target}`"
     return EnvctlError(brief, hint=hint)
 
 
 def tell_lost(session: Session, observed: Observed) -> None:
-    """Report that an environment that is not up here is up from a folder that is gone."""
+    """Report if the environment is up from a folder that no longer exists instead of from here."""
     for text in () if observed.units else lost_texts(session):
         session.report(Progress(session.id, Stage.NOTE, text))
 
 
 def lost_environment(project: Project, target: Target) -> tuple[str, ...]:
-    """Sentences about an environment that is up from a folder that is gone."""
+    """Sentences about an environment that is up from a folder that no longer exists."""
     return lost_texts(Session.of_existing(project, target))
 
 
 def lost_texts(session: Session) -> tuple[str, ...]:
-    """Sentences about an environment that is up from a folder that is gone; none if the engine does not answer."""
+    """Sentences about an environment that is up from a folder since deleted; none without an answer of the engine."""
     from envctl.verbs.adopt import lost, lost_text
 
     with suppress(EnvctlError):

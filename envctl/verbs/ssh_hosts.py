@@ -1,4 +1,4 @@
-"""`ssh-config`: how the machines of an environment are reached by SSH."""
+"""`ssh-config`: how to reach the machines of an environment by SSH."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from envctl.verbs.supported import unsupported
 
 
 def ssh_hosts(project: Project, target: Target, unit: str = "") -> Mapping[str, SshHost]:
-    """The machines that run, by a name for each of their units; of one service or unit, if it is named."""
+    """The running machines, by a host name for each of their units; only those of one service or unit, if named."""
     session = Session.of_existing(project, target)
     backend = session.backend
     if not isinstance(backend, ReachedBySsh):

@@ -23,7 +23,7 @@ VOLUME: Final = "volume"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The state of one unit, as `status` shows it; `cause` says why it differs from the spec."""
+    """The state of one unit, as `status` shows it; `cause` is how it differs from the spec."""
 
     environment: str
     backend: str
@@ -67,7 +67,7 @@ def _volume(environment: str, backend: str, name: str) -> Row:
 
 
 def unknown_rows(session: Session, cause: str) -> tuple[Row, ...]:
-    """A row for every planned unit, if their state is unknown."""
+    """A row for every planned unit when their state is unknown."""
     plan = session.plan_or_none
     states = [
         UnitState(unit.name, unit.service, Status.UNKNOWN, replica=unit.replica)
@@ -88,7 +88,7 @@ def _causes(session: Session, observed: Observed) -> Mapping[str, str]:
     try:
         changes = session.changes(observed)
     except SpecError as error:
-        # A secret has no value, so units cannot be compared.
+        # A secret has no value, so the units cannot be compared with the spec.
         names = {*(unit.name for unit in session.plan.units), *observed.units}
         return dict.fromkeys(names, error.problems[0].message)
     return {change.unit: change.cause for change in changes if change.key == change.unit}
@@ -120,7 +120,7 @@ def _row(
 
 
 def _why(state: UnitState) -> str:
-    """The cause that the state itself shows."""
+    """The cause that follows from the state alone."""
     if state.status is Status.OOM_KILLED:
         return killed_text(state)
     if state.status is Status.EXITED and state.exit_code:

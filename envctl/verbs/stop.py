@@ -1,4 +1,4 @@
-"""`stop`: stop an environment's units and keep them."""
+"""`stop`: stop an environment's units without removing them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def stop(
     services: Sequence[str] = (),
     decided: Decided = ignore_changes,
 ) -> tuple[Change, ...]:
-    """Stop an environment's units, or those of these services. `decided` is called before the first is stopped."""
+    """Stop an environment's units, or those of these services. `decided` is called before the first one stops."""
     session = Session.of_existing(project, target)
     with session.locked():
         session.backend.check()

@@ -1,4 +1,4 @@
-"""Puts files of the project into a unit that runs, and removes files, as a build of it would have done."""
+"""Copies project files into a running unit, or removes them there, with the result of a new build."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from envctl.reconcile.live_code import LiveFile
 
 _IN_MEMORY: Final = 32 << 20
 _LONGEST: Final = 20_000
-"""Characters of a command line, all its words together."""
+"""The maximum length of a command line, in characters."""
 _TIMEOUT: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """The numbers of a unit's users and groups, by name."""
+    """The numeric ids of a unit's users and groups, by name."""
 
     users: Mapping[str, int]
     groups: Mapping[str, int]
 
     def of(self, owner: str) -> tuple[int, int]:
-        """Those of `user:group`; root's for "". EnvctlError for a name that the unit does not have."""
+        """The ids of `user:group`; root's for "". EnvctlError for a name that the unit does not have."""
         user, _, group = (owner or "0:0").partition(":")
         return _number(self.users, user, "user"), _number(self.groups, group or user, "group")
 
@@ -47,13 +47,13 @@ def _number(known: Mapping[str, int], name: str, what: str) -> int:
 
 
 def read_ids(backend: CopiesFiles, unit: str) -> Ids:
-    """The users and groups of a unit."""
+    """Read the users and groups of a unit."""
     users, groups = (_ids_in(backend.pack(unit, f"/etc/{name}")) for name in ("passwd", "group"))
     return Ids(users, groups)
 
 
 def _ids_in(archive: Iterable[bytes]) -> Mapping[str, int]:
-    """The third field of each line, by the first."""
+    """By the first field of each line, its third field."""
     with tarfile.open(fileobj=io.BytesIO(b"".join(archive))) as tar:
         member = tar.next()
         content = tar.extractfile(member) if member else None
@@ -65,7 +65,7 @@ def _ids_in(archive: Iterable[bytes]) -> Mapping[str, int]:
 def pack_files(
     root: Path, files: Mapping[str, LiveFile], paths: Sequence[str], ids: Ids
 ) -> IO[bytes]:
-    """A tar archive of these files, to be unpacked at "/". EnvctlError if one has changed since it was planned."""
+    """A tar archive of these files, for unpacking at "/". EnvctlError if a file has changed since it was planned."""
     spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - it is returned
     with (
         PlannedFiles(root) as project,
@@ -79,7 +79,7 @@ def pack_files(
 
 
 class _Archive(tarfile.TarFile):
-    """An archive in which all that is added has the current owner, and is new: a reloader has to notice it."""
+    """An archive whose members get the current owner and new times, so that reloaders notice them."""
 
     owner = (0, 0)
 
@@ -90,18 +90,18 @@ class _Archive(tarfile.TarFile):
 
 
 def remove_files(backend: Backend, unit: str, owners: Mapping[str, str], *, folders: bool) -> None:
-    """Remove these files and links, or those of these folders that are empty; each path has an owner, `user:group`."""
+    """Remove these files and links, or these folders if they are empty. Each path has an owner, `user:group`."""
     by_owner: dict[str, list[str]] = {}
     for path, owner in owners.items():
         by_owner.setdefault(owner.partition(":")[0] or "0", []).append(path)
     for user, paths in by_owner.items():
-        # What is in a folder comes before it.
+        # Files come before the folder that contains them.
         for chunk in _chunks(sorted(paths, key=lambda path: -path.count("/"))):
             _remove(backend, unit, chunk, user=user, folders=folders)
 
 
 def _remove(backend: Backend, unit: str, paths: Sequence[str], *, user: str, folders: bool) -> None:
-    """Root of a container may lack the right to change other users' folders: then the owner does it."""
+    """Remove paths as their owner. Root in a container may lack the right to change other users' folders."""
     command = ("rmdir", "--") if folders else ("rm", "-f", "--")
     errors = CappedBuffer()
     for who in dict.fromkeys(("0", user)):

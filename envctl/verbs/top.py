@@ -18,7 +18,7 @@ from envctl.verbs.supported import unsupported
 def top(
     project: Project, target: Target, services: Sequence[str] = ()
 ) -> Mapping[str, Sequence[UnitProcess]]:
-    """The processes of these services or units, or of all that run, by unit."""
+    """The processes of these services or units, or of all running units, by unit."""
     session = Session.of_existing(project, target)
     backend = session.backend
     if not isinstance(backend, ListsProcesses):
@@ -37,7 +37,7 @@ def top(
 
 
 def user_names(project: Project, target: Target) -> Mapping[int, str]:
-    """The names of users by number, as far as the spec tells."""
+    """The names of users by number, where the spec sets the number."""
     plan: Plan | None = Session.of_existing(project, target).plan_or_none
     users = {
         step.uid: step.name

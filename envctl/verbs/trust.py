@@ -1,4 +1,4 @@
-"""`trust`: what of this host a project uses."""
+"""`trust`: what a project uses on this host."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from envctl.trust.host_access import HostAccess
 def host_access(
     project: Project, target: Target
 ) -> tuple[tuple[HostAccess, ...], tuple[HostAccess, ...]]:
-    """What bringing a target up would run, read or show of this host; and what of that is not approved yet."""
+    """What bringing up a target would run, read or expose on this host, and which of it is not approved yet."""
     access = Session(project, target).access
     return access.accesses, access.unapproved

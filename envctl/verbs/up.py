@@ -1,4 +1,4 @@
-"""`up`: bring an environment up, and wait until all of it is ready."""
+"""`up`: bring an environment up and wait until every unit is ready."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def up(
     recreate: bool = False,
     free_ports: bool | None = None,
 ) -> UpResult:
-    """Bring an environment up, or what of it these services need; waits until all is ready.
+    """Bring up an environment, or these services with their dependencies, and wait until every unit is ready.
 
-    `decided` is called with the changes before the first is made. With `frozen`, all is built as it is locked, and
-    nothing is changed if it comes out otherwise; with `offline`, only from what is kept in the project. With `recreate`,
-    these services, or all, are made anew though they match the spec. `free_ports` says whether the target takes free ports
-    in this checkout from now on, whatever the spec says; None leaves that as it is.
+    `decided` is called with the changes before the first one is made. With `frozen`, everything is built as locked, and
+    nothing changes if a build differs; with `offline`, only from files vendored in the project. With `recreate`, these
+    services, or all, are replaced even if they match the spec. `free_ports` sets whether the target takes free ports in
+    this checkout from now on, despite the spec; None keeps the previous choice.
     """
     session = Session(project, target, services=services)
     builds: FrozenBuilds | None = None
     if frozen:
-        # Most runs of `up` need nothing of the lock.
+        # Most runs of `up` do not use the lock.
         from envctl.verbs.lock import freeze
 
         session, builds = freeze(session, offline=offline)
@@ -66,7 +66,7 @@ def up(
 
 @dataclass(frozen=True, slots=True)
 class UpRequest:
-    """What is to be up: the units of `plan`, which are all if it is `whole`; those in `forced` are changed in any case."""
+    """What must be up: the units of `plan`, which are all units if `whole`. Units in `forced` change in any case."""
 
     plan: Plan
     whole: bool = False
@@ -89,7 +89,7 @@ def bring_up(
     frozen: FrozenBuilds | None = None,
     request: Callable[[Session, Observed], UpRequest] = _as_planned,
 ) -> UpResult:
-    """`up` of a session that has its target to itself; `request` says what is to be up, when it is known what is."""
+    """`up` for a session that holds the lock of its target. `request` decides from the observed state what must be up."""
     refuse_foreign_state(session.project.root, session.target.environment)
     session.require_approval()
     session.backend.check()
@@ -129,7 +129,7 @@ def bring_up(
 def _requested_changes(
     session: Session, observed: Observed, request: UpRequest
 ) -> tuple[Change, ...]:
-    """What has to change for what is to be up."""
+    """The changes that the request requires."""
     changes = session.changes(observed, request.forced)
     if request.whole:
         return changes
@@ -141,7 +141,7 @@ def _keys(changes: Sequence[Change]) -> set[tuple[Action, str]]:
 
 
 def _require_handed_over(changes: Sequence[Change], observed: Observed, plan: Plan) -> None:
-    """EnvctlError if a service that cannot be planned has what is to become another's."""
+    """EnvctlError if a port or volume must move to another service from one that cannot be planned."""
     if messages := stuck(changes, observed, plan):
         names = ", ".join(plan.left_out)
         raise EnvctlError(
@@ -158,7 +158,7 @@ def _note_volumes(session: Session, observed: Observed, changes: Sequence[Change
 
 
 def have_bases(session: Session, changes: Sequence[Change]) -> None:
-    """Have the bases of all builds at hand before the first build starts."""
+    """Make the bases of all builds available before the first build starts."""
     bases: dict[Base, None] = {
         change.target.base: None
         for change in changes
@@ -174,7 +174,7 @@ def have_bases(session: Session, changes: Sequence[Change]) -> None:
 
 
 def _with_changed(selected: Plan, changes: Sequence[Change], desired: Plan) -> Plan:
-    """The selected plan, and the units that are changed for it: they are waited for, too."""
+    """The selected plan, plus units that change because of it, because `up` waits for those, too."""
     changed = {change.unit for change in changes if change.key == change.unit}
     names = changed | {unit.name for unit in selected.units}
     return replace(selected, units=tuple(unit for unit in desired.units if unit.name in names))

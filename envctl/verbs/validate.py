@@ -24,7 +24,7 @@ def validate(
     *,
     planned: Callable[[Plan], None] = ignore_plan,
 ) -> tuple[str, ...]:
-    """Check these environments, or all; their names. SpecError with the problems of all.
+    """Check these environments, or all, and return their names. SpecError with the problems of all.
 
     `planned` is called with each plan.
     """

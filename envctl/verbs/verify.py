@@ -13,7 +13,7 @@ from envctl.verbs.running_units import lost_texts
 
 
 def verify(project: Project, target: Target) -> Verification:
-    """Compare the running units with the spec, and run the spec's own checks inside them."""
+    """Compare the running units with the spec, and run the spec's checks inside them."""
     session = Session(project, target)
     observed = session.observe()
     plan, changes, store = session.desired_plan, session.changes(observed), session.store

@@ -1,4 +1,4 @@
-"""`watch`: files of the project reach the units that run as soon as they are saved."""
+"""`watch`: update running units when files of the project are saved."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ _FOLDER: Final = "folder"
 
 @dataclass(frozen=True, slots=True)
 class WatchOutcome:
-    """What was done to a unit: "synced", "restarted", "rebuilt", "waits" or "failed"; "" for the unit if it is about the spec.
+    """What happened to a unit: "synced", "restarted", "rebuilt", "waits" or "failed"; `unit` is "" for the spec.
 
-    `paths` are those of the unit that were put in place or removed, or those of the project that it was restarted on.
+    `paths` are the unit's files that were updated or removed, or the project's files that caused a restart.
     """
 
     unit: str
@@ -63,9 +63,9 @@ def watch(
     *,
     decided: Decided = ignore_changes,
 ) -> Iterator[WatchOutcome | None]:
-    """What is done while files are saved, without end; None when all that is up has the files of the project.
+    """Yield what is done as files are saved, without end; None when all running units have the project's files.
 
-    `decided` is called with the changes of a rebuild before the first is made.
+    `decided` is called with the changes of a rebuild before the first one is made.
     """
     saved = SavedFiles(project.root)
     watcher = Watcher(project, target, services, decided=decided)
@@ -78,7 +78,7 @@ def watch(
 
 
 class Watcher:
-    """Reacts to files that were saved; the spec and the plan are made anew each time."""
+    """Reacts to saved files. Reads the spec and plans again each time."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class Watcher:
         return self._watched
 
     def react(self, changed: Collection[str]) -> Iterator[WatchOutcome]:
-        """Do what follows from these paths of the project, and from all else that the units do not have yet."""
+        """Update units for these paths of the project, and for all other changes that the units do not have yet."""
         session = self._session()
         try:
             self._watched = _watched(session)
@@ -122,7 +122,7 @@ class Watcher:
 
 
 class _Round:
-    """What is done at one time, while nobody else changes the environment."""
+    """One reaction to changes, while no other run can change the environment."""
 
     def __init__(self, session: Session, decided: Decided, ids: dict[str, Ids]) -> None:
         self._session = session
@@ -151,7 +151,7 @@ class _Round:
         yield from self._restart(decisions, observed, saved)
 
     def _sync(self, decisions: dict[str, LiveDecision]) -> Iterator[WatchOutcome]:
-        """Put files in place. A unit that does not take them is made anew."""
+        """Copy files into units. A unit that cannot take them is rebuilt."""
         for unit in self._units:
             decision = decisions.get(unit.name)
             if decision is None or decision.reaction is not Reaction.SYNC:
@@ -186,7 +186,7 @@ class _Round:
         remove_files(backend, unit.name, folders, folders=True)
 
     def _remember(self, decisions: Mapping[str, LiveDecision], observed: Observed) -> None:
-        """Keep what is known of units that have the project's files."""
+        """Record which units have the project's files."""
         before = synced_files.load(self._session.project.root, self._session.id)
         for unit in self._units:
             decision, state = decisions.get(unit.name), observed.units.get(unit.name)
@@ -199,7 +199,7 @@ class _Round:
             synced_files.save(self._session.project.root, self._session.id, self._known)
 
     def _rebuild(self, decisions: Mapping[str, LiveDecision]) -> Iterator[WatchOutcome]:
-        """Bring units up to date by a build, and what they need with them."""
+        """Rebuild units, together with what they need."""
         for name, decision in decisions.items():
             if decision.reaction is Reaction.SPEC:
                 yield WatchOutcome(name, "waits", cause=decision.cause)
@@ -229,7 +229,7 @@ class _Round:
     def _restart(
         self, decisions: Mapping[str, LiveDecision], observed: Observed, changed: Collection[str]
     ) -> Iterator[WatchOutcome]:
-        """Start processes anew, and wait until they are ready."""
+        """Restart processes, and wait until they are ready."""
         names = {
             name
             for name, decision in decisions.items()
@@ -272,7 +272,7 @@ def _failed(unit: str, error: EnvctlError) -> WatchOutcome:
 
 
 def _is_watched(unit: Unit, session: Session) -> bool:
-    """Whether files reach a unit as they are saved; a task has run, and only `up` runs it again."""
+    """Whether saved files are brought into a unit. A task has ended; only `up` runs it again."""
     return unit.kind is Kind.SERVICE and (not session.services or unit.service in session.services)
 
 
@@ -282,13 +282,13 @@ def _only(session: Session, _observed: Observed, *, names: Collection[str]) -> U
 
 
 def _is_made(plan: Plan, name: str, observed: Observed) -> bool:
-    """Whether a unit is made of the plan's build."""
+    """Whether a unit was created from the plan's build."""
     source, state = plan.unit(name).source, observed.units.get(name)
     return not isinstance(source, ReadyImage) and state is not None and state.build == source.digest
 
 
 def _watched(session: Session) -> Watched:
-    """What the plan's units take of the project, and the spec."""
+    """The files of the project that the plan's units use, and those of the spec."""
     root = session.project.root
     paths = {"envctl.yaml", "environments"}
     for unit in session.plan.units:
@@ -306,7 +306,7 @@ def _watched(session: Session) -> Watched:
 
 
 def _templates(session: Session, service: str) -> Iterator[str]:
-    """The files that a service's `template` steps are made of."""
+    """The source files of a service's `template` steps."""
     resolved = session.resolved
     for step in resolved.data["services"][service]["build"] if resolved else ():
         if step["step"] == "template":

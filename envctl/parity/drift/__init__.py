@@ -1,5 +1,5 @@
-"""Drift: what the spec declares of units, held against what is so. Each module has the rules of one subject.
+"""Drift: compares what the spec declares about units with the running units. Each module covers one subject.
 
-The rules are pure, and go by one principle: what the spec itself can have caused is no drift. A file that a later
-step of the build may have changed, a variable that the command's own script sets: nothing is said of them.
+The rules are pure. Their principle: what the spec itself may have caused is not drift, such as a file that a later
+build step may have changed, or a variable that the command's own script sets. No finding is reported for these.
 """

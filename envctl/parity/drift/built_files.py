@@ -1,4 +1,4 @@
-"""What a unit was built from, and what was changed since it was created. Pure."""
+"""The files that a unit was built from, and those changed since it was created. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from envctl.plan.model import (
 from envctl.plan.volatile_places import PATTERNS
 
 REFERENCES: Final = ("/.dockerenv", "/etc/ssh/ssh_host_ed25519_key")
-"""Files that are made when a container is created, and when a machine boots for the first time."""
+"""Files that exist since a container was created, or since a machine booted for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def steps(unit: Unit) -> Sequence[Step]:
 
 
 def runs_after(unit: Unit, index: int) -> bool:
-    """Whether a command runs after the build's step of that index."""
+    """Whether a `run` step follows the build step with this index."""
     return any(isinstance(step, RunCommand) for step in steps(unit)[index + 1 :])
 
 
@@ -67,7 +67,7 @@ def files(unit: Unit) -> Iterator[BuiltFile]:
 
 
 def _may_alter(step: Step, path: str) -> bool:
-    """Whether a step may change an existing file: a command any file, pip and npm those below their folders."""
+    """Whether a step may change an existing file: `run` may change any file, pip and npm those in their folders."""
     match step:
         case RunCommand():
             return True
@@ -92,7 +92,7 @@ def text_of(built_file: BuiltFile, root: Path) -> str:
 
 
 def is_volatile(path: str) -> bool:
-    """Whether a path is in a place that facts leave out."""
+    """Whether facts leave out this path, because its content changes all the time."""
     return any(
         fnmatchcase(path, pattern) or fnmatchcase(path, f"{pattern}/*") for pattern in PATTERNS
     )

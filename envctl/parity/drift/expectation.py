@@ -11,7 +11,7 @@ from envctl.plan import run_causes
 from envctl.plan.model import Unit
 
 UNITS: Final = "unit"
-"""The category of expectations about a unit as a whole."""
+"""The category of expectations about whole units."""
 CHECKS: Final = "checks"
 _REMEDY: Final = "`envctl up` repairs what it can; then verify again"
 
@@ -36,7 +36,7 @@ class Expectation:
 
     @property
     def passed(self) -> bool:
-        """Whether the observation matches."""
+        """Whether the unit matches the expectation."""
         return not self.unchecked and not self.details and self.observed == self.expected
 
     @property
@@ -46,7 +46,7 @@ class Expectation:
 
     @property
     def message(self) -> str:
-        """What is wrong, in words."""
+        """The mismatch as a sentence."""
         if self.unchecked:
             return f"cannot be checked: {self.unchecked}"
         if self.category in (UNITS, CHECKS):
@@ -60,7 +60,7 @@ class Expectation:
 
 
 def so(unit: str, category: str, key: str, where: Place | None, *, word: str = "so") -> Expectation:
-    """An expectation that passes, perhaps because the spec itself may have caused what differs."""
+    """An expectation that passes, possibly because the spec itself may have caused the difference."""
     return Expectation(unit, category, key, word, word, where)
 
 

@@ -1,7 +1,7 @@
 """Files: those that the build wrote match the project's files, and secrets match their values. Pure.
 
-Files of a build are older than the units made from it. A file that is older than the unit is as it was built; one that was
-changed since is compared with the project's file, unless a later build step may have changed it.
+Files of a build are older than the units created from it, so a file that is older than its unit is unchanged. A newer
+file is compared with the project's file, unless a later build step may have changed it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def expectations(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
     changes = ChangeTracker(facts)
     for built_file in built_files.files(unit):
         if "\n" in built_file.path or built_files.is_volatile(built_file.path):
-            continue  # it is not collected
+            continue  # facts of it are not collected
         why = changes.unknown or why_unknown(facts, Category.FILES, built_file.path)
         where = built_file.step.where
         if built_file.path in facts.get(VerifyCategory.GONE, {}):
@@ -62,7 +62,7 @@ def _expectation(
     expected_parts: list[str] = []
     found_parts: list[str] = []
     if changes.touched(built_file.path) and not _may_be_a_hooks(unit, facts, now):
-        # A file that a later step changed is no drift just because it was touched.
+        # A later step may change a file legitimately, so a new time alone does not prove drift.
         certain = not built_file.alterable or changes.written(built_file.path)
         for expected, seen in _aspects(unit, facts, built_file) if certain else ():
             if expected != seen:
@@ -118,7 +118,7 @@ def _sha256(text: str) -> str:
 
 
 def _number(unit: Unit, facts: UnitFacts, what: str, name: str) -> str | None:
-    """The number of a user or group. The unit's own user is the one that its process runs as, whatever its name means by now."""
+    """The id of a user or group. For the unit's own user, the id of its process, even if the name has another id now."""
     if name.isdigit():
         return name
     if what == "owner" and name == unit.run.process.user:
@@ -141,10 +141,10 @@ def secrets(
 ) -> Iterator[Expectation]:
     """One expectation for each secret: present, readable by its user only, with the right value.
 
-    `digests` are the expected digests made with `key`; the value of a secret without one is not checked. Values of those
-    in `unevaluated` are read by `up` only.
+    `digests` are the expected digests, made with `key`; without a digest the value is not checked. Only `up` reads the
+    values of secrets in `unevaluated`.
     """
-    # What the script reports for a file that it cannot read.
+    # The script reports this digest for a file that it cannot read.
     nothing = hashlib.sha256(key.encode()).hexdigest()
     uid = uid_of(unit, facts)
     for index, secret in enumerate(unit.run.secrets):

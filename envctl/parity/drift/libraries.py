@@ -1,6 +1,6 @@
-"""Packages of languages: what pip and npm steps install is present, in the pinned version. Pure.
+"""Python and Node.js packages: those of pip and npm steps are installed in the pinned version. Pure.
 
-What a later step may have changed is not checked: pip may upgrade what an earlier step pinned.
+Packages that a later step may have changed are not checked: pip may upgrade what an earlier step pinned.
 """
 
 from __future__ import annotations

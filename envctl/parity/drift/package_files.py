@@ -1,7 +1,7 @@
 """Files of the distribution's packages, and files that no spec declares: unchanged since the unit was created. Pure.
 
-Changes are recognised by the change times of the file system, which nobody sets back by accident. What the unit's own user
-may have changed is no drift: the program did it. Places that facts leave out are left out here, too.
+Changes are recognised by the file system's change times, which nobody resets by accident. Changes that the unit's own
+user may have made are not drift: the program made them. Paths that facts leave out are left out here, too.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from envctl.plan.model import CreateUser, Unit
 PACKAGED: Final = "of packages"
 OTHERS: Final = "others"
 NOBODYS: Final = "nobody's"
-"""How the collector marks a file that belongs to no package."""
+"""How the collector marks files that belong to no package."""
 _BUILT: Final = "as it was built"
 _LINKS: Final = ("/etc/alternatives/", "/etc/ld.so.cache")
-"""Files that change with packages."""
+"""Files that the package manager updates when packages change."""
 _ENGINES: Final = (
     "/etc/.updated", "/etc/fstab", "/etc/ssh/ssh_host_", "/var/.updated", "/var/lib/apt/", "/var/lib/containerd/", "/var/lib/docker/",
     "/var/lib/dpkg/", "/var/lib/systemd/",
 )  # fmt: skip
-"""What engines write for each run, and what the package manager records, which is checked separately."""
+"""Files that engines write at each start, and the package manager's records, which are checked separately."""
 _TRACES: Final = re.compile(
     r"/__pycache__/|\.pyc$|/\.cache/|/\.[a-z_]*history$|/\.lesshst$|/\.viminfo$"
 )
-"""Traces of somebody looking around."""
+"""Files that people leave behind when they look around in a unit."""
 _SETTINGS: Final = ("/etc/", "/var/")
-"""Where packages may have files that their services rewrite."""
+"""Folders of package files that services may rewrite."""
 _ACCOUNTS: Final = frozenset(("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"))
 _ROOTS: Final = ("/bin/", "/boot/", "/etc/", "/lib", "/root/", "/sbin/", "/usr/")
-"""Where only root should write, even to files that anybody may write."""
+"""Folders in which only root should write, even if a file's mode allows anybody to write."""
 _CHANGED: Final = re.compile(r"mode (\d+), owner (\d+):(\d+), (.*)")
 _MOST_DETAILS: Final = 20
-"""How many files are listed one by one."""
+"""The maximum number of files that are listed individually."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +51,16 @@ class _File:
     mode: int
     uid: str
     package: str
-    """The package that has it, or ""."""
+    """The package that owns the file, or ""."""
 
     @property
     def powers(self) -> Sequence[str]:
-        """The rights of its owner that it gives to anybody who runs it."""
+        """The rights that the file gives to anybody who runs it: setuid and setgid."""
         return [word for bit, word in ((0o4000, "setuid"), (0o2000, "setgid")) if self.mode & bit]
 
     @property
     def packaged(self) -> bool:
-        """Whether it belongs to a package."""
+        """Whether the file belongs to a package."""
         return bool(self.package)
 
 
@@ -109,7 +109,7 @@ def _file_text(file: _File, what: str) -> str:
 
 
 def _own_uid(unit: Unit, facts: UnitFacts) -> str:
-    """The number of the unit's own user, or the one that the build gave it; "0" if it may be root."""
+    """The id of the unit's own user, or of the user that the build sets; "0" if it may be root."""
     name = (unit.run.process.user or "").partition(":")[0]
     planned = (step.uid for step in built_files.steps(unit) if isinstance(step, CreateUser))
     uids = [str(uid) for uid in planned]
@@ -127,7 +127,7 @@ def _changed(unit: Unit, facts: UnitFacts) -> Iterator[_File]:
             continue
         mode, uid = int(match[1], 8), match[2]
         file = _File(path, mode, uid, match[4].removeprefix("of ") if match[4] != NOBODYS else "")
-        # All files of a package that was installed since are newer; the package is reported instead.
+        # Installing a package changes all its files; the package itself is reported instead.
         if file.package in newer or (newer and path.startswith(_LINKS)):
             continue
         if not _may_be_its_own(unit, facts, file):
@@ -149,10 +149,10 @@ def _is_volatile(unit: Unit, path: str) -> bool:
 
 
 def _may_be_its_own(unit: Unit, facts: UnitFacts, file: _File) -> bool:
-    """Whether the unit's process or a hook may have changed the file: root nearly any, other users their own.
+    """Whether the unit's process or a hook may have changed the file: root nearly any file, other users their own.
 
-    No service rewrites programs of packages, whatever user it runs as; some rewrite settings in /etc when they start. Mode
-    and owner are those after the change, so they prove nothing where only root could write before.
+    No service rewrites the programs of packages, as whatever user it runs; some rewrite settings in /etc when they
+    start. Mode and owner are observed after the change, so they prove nothing where only root could write before.
     """
     uid = _own_uid(unit, facts)
     if uid == "0":

@@ -1,4 +1,4 @@
-"""Packages of the distribution: declared ones are installed, and none was changed since. Pure."""
+"""Packages of the distribution: declared ones are installed, and none was changed later. Pure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from envctl.plan.model import InstallPackages, Unit
 STATUS: Final = "/var/lib/dpkg/status"
 INFO: Final = "/var/lib/dpkg/info"
 OTHERS: Final = "others"
-"""The key of the expectation that no other package was changed."""
+"""The key of the expectation that all other packages are unchanged."""
 _BUILT: Final = "as it was built"
 
 
 def expectations(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
-    """One expectation for each declared package, and one that no other was changed. Their number depends on the spec only."""
+    """One expectation per declared package, and one for all others. Their number depends only on the spec."""
     changes = ChangeTracker(facts)
     declared: dict[str, Expectation] = {}
     for expectation in _declared(unit, facts, changes):
@@ -35,7 +35,7 @@ def expectations(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
         return
     others = so(unit.name, Category.PACKAGES, OTHERS, where, word=_BUILT)
     if not (unit.hooks.after_start and unit.run.process.user == "root"):
-        # Its hooks may install packages.
+        # The unit's hooks may install packages.
         known = {key for key, expectation in declared.items() if not expectation.passed}
         others = replace(others, details=tuple(_by_hand(unit, facts, changes, known)))
     yield others
@@ -115,7 +115,7 @@ def _by_hand(
 
 
 def _seconds(when: str) -> float:
-    """Seconds since 1970 of a line in the package manager's log; machines and containers use UTC."""
+    """The time of a line in the package manager's log, in seconds since 1970. Machines and containers use UTC."""
     try:
         return datetime.fromisoformat(when).replace(tzinfo=UTC).timestamp()
     except ValueError:

@@ -15,7 +15,7 @@ from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import CreateUser, Unit
 
 LOOK_UP: Final = "getent"
-"""The program that looks up names; without it they cannot be checked."""
+"""The program that looks up names. Without it, names cannot be checked."""
 _CAPABILITIES: Final = """
 CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE
 NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT
@@ -24,7 +24,7 @@ MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CH
 """
 """Capabilities in the order of their numbers, from 0 (https://man7.org/linux/man-pages/man7/capabilities.7.html)."""
 _PAGE: Final = 64 * 1024
-"""Bytes of the largest usual page: kernels round limits of memory to whole pages."""
+"""The largest common page size in bytes. Kernels round memory limits to whole pages."""
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 _USER: Final = re.compile(r"uid (\d+), gid (\d+), (.*), [^,]*")
 
@@ -37,9 +37,9 @@ def expectations(
     services: Sequence[Unit],
     running: Collection[str],
 ) -> Iterator[Expectation]:
-    """The expectations of a service; their number depends on the plan only.
+    """The expectations for a service; their number depends only on the plan.
 
-    `services` are all units of services, `running` the names of units that run.
+    `services` are all units of services, `running` the names of running units.
     """
     yield from _user(unit, facts)
     yield from _environment(unit, facts, mask)
@@ -81,7 +81,7 @@ def _user(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
     where = place(unit, "process.user")
     if name and not name.isdigit():
         yield _entry(unit, facts, name, where)
-    # A process that starts as root may have changed its user.
+    # A process that starts as root may switch to another user.
     if name and name not in ("root", "0"):
         uid, seen = uid_of(unit, facts), facts.get(Category.PROCESS, {}).get("uid")
         if not uid or seen is None:
@@ -93,7 +93,7 @@ def _user(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
 
 
 def _entry(unit: Unit, facts: UnitFacts, name: str, where: Place | None) -> Expectation:
-    """The user exists; one that the build created has the planned number and home, unless the base or a package made it first."""
+    """The user exists. If the build created it, its id and home are as planned; a base or package may have been first."""
     text = facts.get(Category.USERS, {}).get(name)
     if text is None and (why := why_unknown(facts, Category.USERS, name)):
         return cannot_check(unit.name, Category.USERS, name, why, where)
@@ -131,8 +131,8 @@ def _entry(unit: Unit, facts: UnitFacts, name: str, where: Place | None) -> Expe
 def _environment(unit: Unit, facts: UnitFacts, mask: Callable[[str], str]) -> Iterator[Expectation]:
     """The declared variables.
 
-    A command may be a script that changes its environment before it starts the program; then the environment of a
-    new process counts as well.
+    The command may be a script that changes its environment before it starts the program. In that case the environment
+    of a new process counts as well.
     """
     has, new_process_env = (
         facts.get(Category.ENVIRONMENT, {}),
@@ -176,7 +176,7 @@ def _is_started_directly(unit: Unit, facts: UnitFacts, mask: Callable[[str], str
 
 
 def _secret_environment(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
-    """The variables that are made of secrets are set; the secrets themselves are compared as files."""
+    """The variables that contain secrets are set. The secrets themselves are compared as files."""
     has = {
         **facts.get(VerifyCategory.EXEC_ENVIRONMENT, {}),
         **facts.get(Category.ENVIRONMENT, {}),
@@ -234,7 +234,7 @@ def _powers(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
     if bits >> len(_CAPABILITIES.split()):
         observed.add("others")
     if "SETPCAP" in declared and observed <= declared:
-        observed = declared  # it may have dropped some itself
+        observed = declared  # the process may have dropped capabilities itself
     yield Expectation(
         unit.name, Category.PROCESS, "capabilities", _listed(declared), _listed(observed), where
     )
@@ -255,7 +255,7 @@ def _listed(names: set[str]) -> str:
 
 
 def ports(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
-    """One expectation for each declared port: something listens on it, at any address."""
+    """One expectation per declared port: a process listens on it, at any address."""
     listening = {
         (key.partition(" ")[0], key.rpartition(":")[2]) for key in facts.get(Category.SOCKETS, {})
     }
@@ -279,7 +279,7 @@ def ports(unit: Unit, facts: UnitFacts) -> Iterator[Expectation]:
 def names(
     unit: Unit, facts: UnitFacts, services: Sequence[Unit], running: Collection[str]
 ) -> Iterator[Expectation]:
-    """One expectation for each other service: its name can be looked up. It cannot be checked if the service does not run."""
+    """One expectation per other service: its name can be looked up. Unchecked if that service is not running."""
     if _is_alone(unit):
         return
     known = facts.get(Category.NAMES, {})
@@ -293,7 +293,7 @@ def names(
             why = why or f"{name} does not run"
             yield cannot_check(unit.name, Category.NAMES, name, why, unit.where)
             continue
-        # Without the tool, the engine's own record has to suffice.
+        # Without the program, the engine's own record has to do.
         is_present = name in known or LOOK_UP not in facts.get(VerifyCategory.TOOLS, {})
         yield presence(
             unit.name, Category.NAMES, name, word="known", is_present=is_present, where=unit.where

@@ -14,15 +14,15 @@ from envctl.plan.model import Check, Unit
 from envctl.progress import Progress, Report, Stage
 
 _SHOWN: Final = 20
-"""How many of the last lines of a check's output are shown."""
+"""The number of lines of a check's output that are shown, from the end."""
 _MOST_OUTPUT: Final = 64 * 1024
-"""Bytes of output that are kept while it runs."""
+"""How much output of a check is kept, in bytes."""
 _FINE: Final = "exit code 0"
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """How a check ended. Without an exit code it was killed or could not run, and `cause` says why."""
+    """How a check ended. `exit_code` is None if the check was killed or could not run; `cause` says why."""
 
     unit: str
     check: Check
@@ -41,7 +41,7 @@ class CheckResult:
 def run(
     units: Sequence[Unit], backend: Backend, *, mask: Callable[[str], str], report: Report
 ) -> Iterator[CheckResult]:
-    """Run the checks of these units, which run, one after the other; `mask` takes secrets out of their output."""
+    """Run the checks of these running units, one after the other; `mask` removes secrets from their output."""
     for unit in units:
         for check in unit.checks:
             work = f"check {unit.name} {check.name}"
@@ -54,7 +54,7 @@ def run(
 
 
 def not_run(units: Iterable[Unit]) -> Iterator[CheckResult]:
-    """The checks of units that do not run."""
+    """The checks of units that are not running."""
     for unit in units:
         for check in unit.checks:
             yield CheckResult(unit.name, check, None, 0.0, (), f"{unit.name} does not run")
@@ -74,7 +74,7 @@ def _run(unit: Unit, check: Check, backend: Backend, mask: Callable[[str], str])
     except EnvctlError as error:
         cause = mask(error.brief)
     seconds = time.monotonic() - begin
-    # The first line may begin in the middle of a secret, which is then not recognised.
+    # The first line may start in the middle of a secret, which `mask` would miss.
     whole = output if len(output) < _MOST_OUTPUT else output.partition(b"\n")[2]
     lines = mask(whole.decode("utf-8", "replace")).rstrip().splitlines()[-_SHOWN:]
     return CheckResult(unit.name, check, code, round(seconds, 3), tuple(lines), cause)

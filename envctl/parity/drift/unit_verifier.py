@@ -20,7 +20,7 @@ from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import Kind, PipInstall, Plan, Unit
 
 PATIENCE: Final = 5.0
-"""Seconds that a process gets, after its start, to listen and to be found by name."""
+"""How many seconds after its start a process may take to listen and to be found by name."""
 _PAUSE: Final = 0.5
 _LATE: Final = (Category.SOCKETS, Category.NAMES)
 
@@ -29,18 +29,18 @@ class Redactor(Protocol):
     """Removes the values of secrets."""
 
     def masked(self, text: str) -> str:
-        """The text without them."""
+        """The text without the values of secrets."""
 
     def masked_bytes(self, data: bytes) -> bytes:
-        """The bytes without them."""
+        """The bytes without the values of secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnitVerifier:
     """Checks the running units of a plan.
 
-    `digests` are those of the secrets' values, made with `key`; `redactor` removes the values from output. Sources of
-    the secrets in `unevaluated` are read by `up` only.
+    `digests` are those of the secrets' values, made with `key`; `redactor` removes the values from output. Only `up`
+    reads the values of secrets in `unevaluated`.
     """
 
     plan: Plan
@@ -52,7 +52,7 @@ class UnitVerifier:
     unevaluated: frozenset[str] = frozenset()
 
     def expectations(self, closed: Mapping[str, str]) -> list[Expectation]:
-        """The expectations of the plan's services; their number depends on the plan only.
+        """The expectations for the plan's services; their number depends only on the plan.
 
         `closed` maps the names of units that are not examined to the reason.
         """
@@ -83,7 +83,7 @@ class UnitVerifier:
 
     def _ask(self, unit: Unit) -> UnitFacts:
         return collect.ask(
-            # Looking up names that do not exist is slow where a remote name server is asked.
+            # If the unit uses a remote name server, looking up unknown names is slow.
             replace(self.plan, units=tuple(self.running)),
             unit,
             self.backend,

@@ -40,9 +40,9 @@ def expectations(
 
 
 def not_looked_into(unit: Unit, changes: Sequence[Change], states: Mapping[str, UnitState]) -> str:
-    """Why a service is not examined; "" if it runs and was created for this spec.
+    """Why a service is not examined; "" if it is running and was created from this spec.
 
-    A unit that `up` will replace is not examined: whatever changed inside disappears anyway.
+    A unit that `up` will replace is not examined, because any change inside it disappears anyway.
     """
     state = states[unit.name]
     if state.status is not Status.RUNNING:
@@ -59,7 +59,7 @@ def not_looked_into(unit: Unit, changes: Sequence[Change], states: Mapping[str, 
 
 
 def running(plan: Plan, states: Mapping[str, UnitState]) -> list[Unit]:
-    """The services that run."""
+    """The running services."""
     return [
         unit
         for unit in plan.units
@@ -74,7 +74,7 @@ def _desired_state(unit: Unit) -> str:
 
 
 def _bad_health(unit: Unit, state: UnitState) -> str:
-    """That a running unit is not healthy, and why; "" if it is healthy or has no probe."""
+    """Why a running unit is not healthy; "" if it is healthy or has no health check."""
     if state.status is not Status.RUNNING or not unit.run.probe or state.health is Health.HEALTHY:
         return ""
     return "; ".join(filter(None, (f"it is {state.health}", state.cause)))

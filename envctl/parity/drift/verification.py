@@ -16,10 +16,11 @@ VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The outcome for one target; `simulated` if nothing really runs there.
+    """The outcome for one target; `simulated` if nothing is really running.
 
-    `lost` says where it is up instead, if its project folder was moved or deleted. `synced` are, by unit, the number of files and folders
-    that `watch` has put in place or removed: they are held against the project like all others.
+    `lost` is the place where the environment is up instead, if its project folder was moved or deleted. `synced` is, by
+    unit, the number of files and folders that `watch` updated or removed. Those are compared with the project like all
+    others.
     """
 
     target: str
@@ -37,7 +38,7 @@ class Verification:
 
     @property
     def expectation_counts(self) -> Mapping[str, int]:
-        """The number of expectations by unit; it depends on the plan only."""
+        """The number of expectations by unit; it depends only on the plan."""
         counts = dict.fromkeys(self.units, 0)
         for expectation in self._all:
             counts[expectation.unit] = counts.get(expectation.unit, 0) + 1
@@ -55,7 +56,7 @@ class Verification:
     @property
     def _all(self) -> Sequence[Expectation]:
         expectations = [*self.expectations, *(check.expectation for check in self.checks)]
-        # In the order of the plan; for each unit the expectation about it as a whole comes first.
+        # In the order of the plan; for each unit, the expectation about the whole unit comes first.
         order = {name: index for index, name in enumerate(self.units)}
         return sorted(
             expectations,
@@ -67,7 +68,7 @@ class Verification:
 
 
 def to_json(verification: Verification) -> dict[str, Any]:
-    """What `verify --json` prints."""
+    """The data that `verify --json` prints."""
     return {
         "format": FORMAT,
         "version": VERSION,

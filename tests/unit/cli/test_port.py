@@ -131,4 +131,4 @@ def test_what_is_left_of_a_folder_that_is_gone_is_named_with_the_command_that_re
     assert row["exists"] is False
     ended = up("list")
     assert f"{shop} (gone)" in ended.out
-    assert "removes what is left of a folder that is gone" in ended.err
+    assert "removes an environment whose folder no longer exists" in ended.err

@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Greets at every path, and answers "ok" at /healthz."""
+    """Answers every path with a greeting, and /healthz with "ok"."""
 
     def do_GET(self) -> None:
         """Answer a request."""
