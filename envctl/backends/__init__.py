@@ -1,4 +1,4 @@
-"""Where environments run. Each backend is an entry point: a folder here, one in `templates/`, a line in pyproject.toml."""
+"""Backends run environments. Each is an entry point: a folder here, one in `templates/`, a line in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ def backend_names() -> tuple[str, ...]:
 
 
 def is_backend(name: str) -> bool:
-    """Whether there is a backend of that name."""
+    """Whether a backend of this name is installed."""
     return _target(name) is not None
 
 
 def require_backend(name: str) -> None:
-    """UsageError unless there is a backend of that name."""
+    """UsageError unless a backend of this name is installed."""
     if not is_backend(name):
         raise _unknown(name, backend_names(), None)
 
 
 def open_backend(name: str, context: Context, *, where: Place | None = None) -> Backend:
-    """The backend of that name; it is not connected to anything yet.
+    """Create a backend. It does not connect to its engine yet.
 
-    UsageError if there is none; SpecError if `where` says that the spec names it.
+    UsageError for an unknown name; SpecError if `where` is the place in the spec that has the name.
     """
     backend: Backend = _backend_class(name, where=where)(context)
     return backend
 
 
 def open_engine(context: Context) -> ImageEngine:
-    """The container engine that images are made with, whichever backend an environment is on."""
+    """The container engine that builds images, whatever the backend of an environment."""
     return cast("ImageEngine", open_backend(DEFAULT_BACKEND, context))
 
 
 def backend_templates(name: str) -> Path | None:
-    """The folder `templates` beside a backend's module, where packages from outside keep theirs. None if there is none."""
+    """The folder `templates` beside a backend's module, used by external packages. None if it does not exist."""
     from importlib.util import find_spec
 
     target = _target(name)
@@ -60,7 +60,7 @@ def backend_templates(name: str) -> Path | None:
 
 
 def template_roles(name: str) -> TemplateRoles | None:
-    """What a backend's templates are used for; None if it does not say, or there is no such backend."""
+    """How a backend's templates are used; None if it does not say, or if the backend is unknown."""
     if not is_backend(name):
         return None
     capabilities: Capabilities | None = getattr(_backend_class(name), "capabilities", None)
@@ -68,9 +68,9 @@ def template_roles(name: str) -> TemplateRoles | None:
 
 
 def backend_findings(name: str, host: Host, *, images_only: bool = False) -> Sequence[Finding]:
-    """What a backend checks on this machine; () if it has no checks. UsageError if there is no such backend.
+    """The findings of a backend on this machine; () if it has no checks. UsageError for an unknown backend.
 
-    With `images_only`, only what building images needs.
+    With `images_only`, only the requirements for building images.
     """
     from envctl.backends.base import HostChecks
 
@@ -83,12 +83,12 @@ def backend_findings(name: str, host: Host, *, images_only: bool = False) -> Seq
 
 
 def image_engine_findings(host: Host) -> Sequence[Finding]:
-    """The checks of what building images needs, for backends that start from images."""
+    """The findings about building images, for backends that start from images."""
     return backend_findings(DEFAULT_BACKEND, host, images_only=True)
 
 
 def _backend_class(name: str, *, where: Place | None = None) -> Any:
-    """The class of a backend; it takes a context."""
+    """The class of a backend. Its constructor takes a context."""
     from importlib import import_module
 
     target = _target(name)
@@ -99,7 +99,7 @@ def _backend_class(name: str, *, where: Place | None = None) -> Any:
 
 
 def _target(name: str) -> str | None:
-    """A backend's entry point, "module:class"; None if there is no such backend."""
+    """A backend's entry point, "module:class"; None if the backend is unknown."""
     from envctl.backends.entry_points import envctl_entry_points
 
     # Reading the entry points of all packages takes longer than most commands.

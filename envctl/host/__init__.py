@@ -1,1 +1,1 @@
-"""What envctl needs of this host: files, locks, private folders, certificates."""
+"""Access to this host: files, locks, private folders, certificates."""

@@ -18,8 +18,9 @@ _SAME: Final = {"arm64": "aarch64", "amd64": "x86_64"}
 class Architecture:
     """What machines of one architecture are created and run with.
 
-    `platform` is Docker's name; `kernel` is Debian's kernel package; `cpu` QEMU's CPU model for emulation; `emulator` QEMU's
-    program, in the package `emulator_package`; one of `kvm_flags` has to be in /proc/cpuinfo for KVM to work.
+    `platform` is Docker's name; `kernel` is Debian's kernel package; `cpu` is QEMU's CPU model for emulation;
+    `emulator` is QEMU's program, from the package `emulator_package`; `kvm_flags` are flags in /proc/cpuinfo, of which
+    KVM needs one.
     """
 
     platform: str
@@ -40,13 +41,13 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = {
         kvm_flags=("vmx", "svm"),
     )
 }
-"""By Linux' name of the architecture. Machines do not run on others."""
+"""By Linux's name of the architecture. Machines run on no others."""
 NATIVE: Final = ARCHITECTURES["x86_64"]
 """The architecture of all machines."""
 
 
 def processor(name: str) -> str:
-    """Linux' name of an architecture: "x86_64", "aarch64"."""
+    """Linux's name of an architecture: "x86_64", "aarch64"."""
     return _SAME.get(name.lower(), name.lower())
 
 

@@ -1,4 +1,4 @@
-"""Replace files in one step: whoever reads one finds the old content or the new content, never a part of it.
+"""Replace files atomically: a reader sees the old content or the new content, never a part of it.
 
 New content is first written to a temporary file in the same folder, because a rename is atomic only within a file system.
 The rename replaces a symbolic link itself, not the file that it points to.
@@ -50,8 +50,9 @@ def replacement_file(
 ) -> Iterator[BinaryIO]:
     """Open a new file that takes the target's place when the block ends without an error.
 
-    Without a `mode` it keeps the permissions of the file it replaces; if there is none, it gets those of any new file.
-    A `durable` replacement survives a power failure: otherwise a file system may store the new name before the content.
+    Without a `mode`, the file keeps the permissions of the file that it replaces, or gets the default ones if it is
+    new. A `durable` replacement survives a power failure: otherwise a file system may store the new name before the
+    content.
     """
     if mode is None:
         mode = _existing_mode(target, folder)
@@ -95,7 +96,7 @@ def create_file(path: Path, data: bytes, *, mode: int) -> bool:
 
 
 def write_user_file(path: Path, text: str) -> None:
-    """Write a file that the user asked for, in one step, where links lead. EnvctlError, which names it, if that fails."""
+    """Write a file that the user asked for atomically, through links. EnvctlError, with its path, if that fails."""
     target = writable_path(path)
     try:
         replace_file(target, text.encode("utf-8", errors="backslashreplace"))
@@ -104,10 +105,10 @@ def write_user_file(path: Path, text: str) -> None:
 
 
 def writable_path(path: Path) -> Path:
-    """The file that `path` names, links followed. EnvctlError, which names it, if no file can be written there."""
+    """The file that `path` names, links followed. EnvctlError, with its path, if no file can be written there."""
     target = followed(path)
     try:
-        # Path's own questions answer differently about links in a circle, depending on Python's version.
+        # The methods of Path treat circular links differently, depending on Python's version.
         mode = target.stat().st_mode
     except FileNotFoundError:
         if not target.parent.is_dir():
@@ -125,7 +126,7 @@ def writable_path(path: Path) -> Path:
 
 
 def remove_leftovers(folder: str | Path | int) -> None:
-    """Delete unfinished files of processes that were killed. Failing to do so is no error."""
+    """Delete unfinished files of processes that were killed. Errors are ignored."""
     oldest = time.time() - LEFTOVER_AGE
     parent = folder if isinstance(folder, int) else None
     with suppress(OSError), os.scandir(folder) as entries:
@@ -134,7 +135,7 @@ def remove_leftovers(folder: str | Path | int) -> None:
                 continue
             with suppress(OSError):
                 if entry.stat(follow_symlinks=False).st_mtime < oldest:
-                    # Refuses folders, which are never ours.
+                    # unlink refuses folders, which envctl never creates here.
                     os.unlink(entry.name if parent is not None else entry.path, dir_fd=parent)
 
 
@@ -159,12 +160,12 @@ def _unused_path(target: str | Path) -> str:
 def _create(
     path: str, mode: int | None, *, durable: bool, folder: int | None = None
 ) -> Iterator[BinaryIO]:
-    """Open a new file with these permissions, whatever the umask is; without a mode, with those of any new file."""
+    """Open a new file with these permissions, whatever the umask is; without a mode, with the default ones."""
     descriptor = os.open(path, _CREATE, 0o666 if mode is None else mode, dir_fd=folder)
     with os.fdopen(descriptor, "wb") as file:
         yield file
         file.flush()
-        # After the content: writing removes the setuid bit.
+        # Set the mode after writing, because writing clears the setuid bit.
         if mode is not None and mode != stat.S_IMODE(os.fstat(descriptor).st_mode):
             set_mode(descriptor, mode)
         if durable:
@@ -172,7 +173,7 @@ def _create(
 
 
 def _existing_mode(target: str | Path, folder: int | None) -> int | None:
-    """The permissions of a regular file; None if there is none."""
+    """The permissions of a regular file; None if it does not exist."""
     try:
         mode = os.stat(target, dir_fd=folder, follow_symlinks=False).st_mode
     except FileNotFoundError:
@@ -181,7 +182,7 @@ def _existing_mode(target: str | Path, folder: int | None) -> int | None:
 
 
 def _sync_folder(target: str | Path, folder: int | None = None) -> None:
-    """Have the name of a file stored on disk. Some file systems (vfat, 9p) cannot sync a folder."""
+    """Flush the entry of a file in its folder to disk. Some file systems (vfat, 9p) cannot sync a folder."""
     with suppress(OSError):
         parent = os.path.dirname(target) or "."  # noqa: PTH120 - here strings are quicker
         descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)

@@ -1,4 +1,4 @@
-"""Which CA certificates builds trust behind a proxy that inspects TLS, and which environment other programs get."""
+"""The CA certificates that builds trust behind an inspecting proxy, and the environment that other programs get."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RHEL, SUSE.
 
 
 def bundle(environ: Mapping[str, str], *, root: Path = Path("/")) -> Path | None:
-    """The host's CA bundle if it has additional certificates, else None; system bundles are looked up below `root`.
+    """The host's CA bundle if it has additional certificates, otherwise None. Finds system bundles below `root`.
 
     A missing file is an error only for envctl's own variable.
     """
@@ -55,9 +55,9 @@ def bundle(environ: Mapping[str, str], *, root: Path = Path("/")) -> Path | None
 
 
 def for_programs(environ: Mapping[str, str]) -> dict[str, str]:
-    """The part of the environment that system programs get: paths, language, proxies, certificates.
+    """The environment variables that system programs get: paths, language, proxies, certificates.
 
-    The rest may contain secrets, and others can read the environment of an engine that envctl starts.
+    Other variables may contain secrets, and other users can read the environment of an engine that envctl starts.
     """
     return {
         name: value

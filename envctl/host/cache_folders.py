@@ -8,6 +8,6 @@ from pathlib import Path
 
 
 def shared(*parts: str, environ: Mapping[str, str] = os.environ) -> Path:
-    """A folder or file of the user's cache; it need not exist."""
+    """A folder or file in the user's cache; it may not exist yet."""
     base = environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if base else Path.home() / ".cache").joinpath("envctl", *parts)

@@ -1,8 +1,8 @@
 """Identifies checkouts, including those that were moved and adopted.
 
-Resources of a checkout are named after its *home*, the folder where it first was. A folder that was moved, or that took
-over another's resources, stores its home in its private state, which is outside the project: a copied folder has no such
-file and is a new checkout.
+Resources of a checkout are named after its *home*, the folder in which it was created. A folder that was moved, or that
+took over another folder's resources, stores its home in its private state. That is outside the project, so a copied
+folder does not have it and is a new checkout.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from envctl.host.private_state import (
 
 _HOME: Final = "home"
 _STAYS: Final = frozenset({_HOME, "project", "allowed.json", "cache", "locks"})
-"""The parts of private state that belong to the folder and are not moved."""
+"""The parts of private state that belong to the folder and do not move."""
 _LONGEST: Final = 65_536
 
 
@@ -37,12 +37,12 @@ def identify(home: str) -> str:
 
 
 def home_of(root: Path) -> str:
-    """The home of a checkout; "" if that is where it is."""
+    """The home of a checkout; "" if that is its present folder."""
     return _read(root, _HOME)
 
 
 def homes() -> Mapping[str, tuple[str, str]]:
-    """By id, the home of each checkout of this user, and where it is now."""
+    """By id, the home of each of the user's checkouts, and its present folder."""
     here: dict[str, tuple[str, str]] = {}
     moved: dict[str, tuple[str, str]] = {}
     for file in sorted(state_folder().glob("projects/*/project")):
@@ -58,12 +58,12 @@ def adopt(former: Path, home: str, root: Path) -> None:
     with suppress(FileNotFoundError):
         _move(state_path(former), folder)
     _write(folder / _HOME, home)
-    # Whatever is or comes at the former place is another checkout from now on.
+    # Any folder at the former path is another checkout from now on.
     _write(private_folder(former) / _HOME, f"{followed(former)}#{os.urandom(4).hex()}")
 
 
 def _move(source: Path, target: Path) -> None:
-    """Move the contents of a private folder, except what belongs to the folder itself."""
+    """Move the contents of a private folder, except the parts that belong to the folder itself."""
     for part in sorted(source.iterdir()):
         if part.name in _STAYS:
             continue

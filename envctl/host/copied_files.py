@@ -1,7 +1,7 @@
-"""Files and folders of this host as tar archives, made and unpacked.
+"""Packs files and folders of this host into tar archives, and unpacks archives.
 
-An archive of another system is not trusted: nothing of it is written outside of the folder that it is unpacked into, nor
-through a link, and no link that leads out of it is made.
+Archives from other systems are not trusted. Nothing is written outside the target folder or through a link, and no link
+that leads out of it is created.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _CHUNK: Final = 1 << 20
 
 
 def pack(source: Path, name: str, *, owner: tuple[int, int], target: IO[bytes]) -> int:
-    """Write an archive of a file or folder, which is called `name` in it; how many things are in it.
+    """Write an archive of a file or folder, with the name `name`; returns the number of members.
 
-    All of it belongs to `owner`. A link stays one, unless it is `source` itself. Called ".", a folder is left out, and only
-    what is in it is there.
+    All members belong to `owner`. Links stay links, except `source` itself. With the name ".", only the content of the
+    folder is included.
     """
     count = 0
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
@@ -33,11 +33,11 @@ def pack(source: Path, name: str, *, owner: tuple[int, int], target: IO[bytes]) 
                 continue
             member: tarfile.TarInfo | None = tar.gettarinfo(path, arcname=inside)
             if member is None:
-                continue  # a socket, which no archive can have
+                continue  # a socket, which tar does not support
             member.uid, member.gid = owner
             member.uname = member.gname = ""
             if member.islnk():
-                # The other name of the file may not be in it.
+                # A hard link: its other name may be outside the archive.
                 member.type, member.size = tarfile.REGTYPE, path.stat().st_size
                 member.linkname = ""
             if member.isreg():
@@ -59,10 +59,10 @@ def _walk(path: Path, name: str) -> Iterator[tuple[Path, str]]:
 def unpack(
     archive: Iterable[bytes], target: Path, *, contents: bool = False
 ) -> tuple[int, tuple[str, ...]]:
-    """Unpack an archive of one file or folder; how many things were written, and what was left out and why.
+    """Unpack an archive of one file or folder; returns the number of written members, and the skipped ones.
 
-    It becomes `target`, or goes into it if that is a folder; of a folder with `contents`, what is in it. EnvctlError for
-    an archive that leads out of that.
+    The file or folder becomes `target`, or goes into `target` if that is a folder. With `contents`, only the content of
+    the folder does. EnvctlError for a member outside the target.
     """
     unpacker: _Unpacker | None = None
     with tarfile.open(fileobj=_Reader(archive), mode="r|") as tar:  # type: ignore[call-overload]
@@ -76,18 +76,18 @@ def unpack(
 
 
 def _root(first: tarfile.TarInfo, target: Path, *, contents: bool) -> Path:
-    """What the first member of an archive becomes."""
+    """The path that the first member of an archive gets."""
     if first.isdir() and target.exists() and not target.is_dir():
         raise EnvctlError(f"{target} is a file: a folder cannot be copied to it")
     if target.is_dir() and not (first.isdir() and contents):
         return target / _parts(first.name)[-1]
     if not target.parent.is_dir():
-        raise EnvctlError(f"{target.parent} is no folder")
+        raise EnvctlError(f"{target.parent} is not a folder")
     return target
 
 
 class _Unpacker:
-    """Writes the members of an archive below `root`, which its first member becomes; links come last."""
+    """Writes the members of an archive to `root`, the path of its first member; links come last."""
 
     def __init__(self, first: tarfile.TarInfo, root: Path) -> None:
         self._depth = len(_parts(first.name))
@@ -104,12 +104,12 @@ class _Unpacker:
         self._require_plain_parents(parts)
         if member.isdir():
             if path.is_symlink() or (path.exists() and not path.is_dir()):
-                raise EnvctlError(f"{path} is no folder: {member.name} cannot be copied to it")
+                raise EnvctlError(f"{path} is not a folder: {member.name} cannot be copied to it")
             path.mkdir(exist_ok=True, mode=0o700)
             self._folders.append((path, member.mode & 0o777))
         elif member.isreg():
             content = tar.extractfile(member)
-            assert content is not None  # it is a regular file
+            assert content is not None  # members of this type have content
             _write(path, content, member)
         elif member.issym():
             self._take_link(path, parts, member)
@@ -117,12 +117,12 @@ class _Unpacker:
         elif member.islnk():
             self._take_hard_link(path, member)
         else:
-            self._left_out.append(f"{member.name}: it is no file, folder or link")
+            self._left_out.append(f"{member.name}: not a file, folder or link")
             return
         self._count += 1
 
     def finish(self) -> tuple[int, tuple[str, ...]]:
-        """Make the links, now that nothing is written any more, and give the folders their modes."""
+        """Create the links, now that all files are written, and set the modes of folders."""
         for path, link in self._links:
             if path.is_dir() and not path.is_symlink():
                 raise EnvctlError(f"{path} is a folder: a link cannot be copied to it")
@@ -135,11 +135,11 @@ class _Unpacker:
     def _below(self, name: str) -> tuple[str, ...]:
         parts = _parts(name)
         if parts[: self._depth] != self._first:
-            raise EnvctlError(f"the archive leads outside of what is copied: {name!r}")
+            raise EnvctlError(f"the archive contains a path outside the copied folder: {name!r}")
         return parts[self._depth :]
 
     def _require_plain_parents(self, parts: tuple[str, ...]) -> None:
-        """EnvctlError if a folder on the way is a link, of the archive or of what was there before."""
+        """EnvctlError if a parent folder is a link, whether from the archive or already on disk."""
         path = self._root
         links = {link for link, _ in self._links}
         for part in parts:
@@ -151,7 +151,7 @@ class _Unpacker:
         leads_to = posixpath.normpath(posixpath.join("/".join(parts[:-1]), member.linkname))
         if member.linkname.startswith("/") or leads_to.split("/")[0] == ".." or not parts:
             self._left_out.append(
-                f"{member.name}: the link leads outside of what is copied, to {member.linkname}"
+                f"{member.name}: the link leads outside the copied folder, to {member.linkname}"
             )
             return
         self._links.append((path, member.linkname))
@@ -161,13 +161,15 @@ class _Unpacker:
         self._require_plain_parents(parts)
         source = self._root.joinpath(*parts)
         if source.is_symlink() or not source.is_file():
-            raise EnvctlError(f"the archive has a link to what it has not: {member.name}")
+            raise EnvctlError(
+                f"the archive has a link to a file that it does not contain: {member.name}"
+            )
         path.unlink(missing_ok=True)
         shutil.copy2(source, path, follow_symlinks=False)
 
 
 def _write(path: Path, content: IO[bytes], member: tarfile.TarInfo) -> None:
-    """Write a file; a link that is in its place goes, and is not followed."""
+    """Write a file. A link at its path is replaced, not followed."""
     if path.is_dir() and not path.is_symlink():
         raise EnvctlError(f"{path} is a folder: a file cannot be copied to it")
     path.unlink(missing_ok=True)
@@ -179,15 +181,15 @@ def _write(path: Path, content: IO[bytes], member: tarfile.TarInfo) -> None:
 
 
 def _parts(name: str) -> tuple[str, ...]:
-    """The parts of a member's path. EnvctlError if it leads upwards."""
+    """The parts of a member's path. EnvctlError if it contains ".."."""
     parts = tuple(part for part in name.split("/") if part not in ("", "."))
     if ".." in parts:
-        raise EnvctlError(f"the archive leads outside of what is copied: {name!r}")
+        raise EnvctlError(f"the archive contains a path outside the copied folder: {name!r}")
     return parts or (".",)
 
 
 class _Reader:
-    """Chunks as a file that is read once."""
+    """Makes chunks readable as a file, once."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks: Any = iter(chunks)

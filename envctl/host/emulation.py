@@ -1,6 +1,6 @@
-"""Whether this host runs programs for a processor: tries a tiny program that exits at once.
+"""Finds out whether this host runs programs for a processor, by running a tiny program that exits at once.
 
-It runs on the processor it is made for, and on another one if Linux has an emulator for it (binfmt_misc).
+This works on the program's own processor, and on others if Linux has an emulator for it (binfmt_misc).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 
 _ADDRESS: Final = 0x400000
 _TIMEOUT: Final = 20.0
-"""Seconds that an emulator may take to run three instructions."""
+"""How many seconds an emulator may take to run three instructions."""
 
 
 class _Machine(NamedTuple):
-    """How ELF describes a processor: number, flags, word size, byte order; and the code that exits with 0."""
+    """ELF's values for a processor: number, flags, word size, byte order; and machine code that exits with 0."""
 
     number: int
     code: bytes
@@ -30,7 +30,7 @@ def _words(*words: int) -> bytes:
 
 
 _MACHINES: Final[Mapping[str, _Machine]] = {
-    # Each code puts the number of the system call `exit` and the argument 0 into registers, and calls the kernel.
+    # Each code loads the number of the system call `exit` and the argument 0 into registers, and calls the kernel.
     "386": _Machine(3, bytes.fromhex("b80100000031dbcd80"), bits=32),
     "amd64": _Machine(62, bytes.fromhex("b83c00000031ff0f05")),
     "arm": _Machine(40, _words(0xE3A00000, 0xE3A07001, 0xEF000000), flags=0x05000000, bits=32),
@@ -45,7 +45,7 @@ _MACHINES: Final[Mapping[str, _Machine]] = {
 
 
 def program(architecture: str) -> bytes:
-    """A static program for an architecture ("arm64", as Docker calls it) that exits with 0. KeyError for an unknown one."""
+    """A static program that exits with 0, for an architecture by Docker's name, such as "arm64". KeyError if unknown."""
     machine = _MACHINES[architecture]
     return elf(
         machine.number, machine.code, flags=machine.flags, bits=machine.bits, order=machine.order
@@ -53,7 +53,7 @@ def program(architecture: str) -> bytes:
 
 
 def elf(number: int, code: bytes, *, flags: int = 0, bits: int = 64, order: str = "<") -> bytes:
-    """A static Linux program of this code, for the processor with this number in ELF."""
+    """A static Linux program with this machine code, for the processor with this number in ELF."""
     wide = bits == 64
     word, header, segment = ("Q", 64, 56) if wide else ("I", 52, 32)
     start = header + segment
@@ -63,7 +63,7 @@ def elf(number: int, code: bytes, *, flags: int = 0, bits: int = 64, order: str 
         f"{order}HHI{word * 3}IHHHHHH",
         *(2, number, 1, _ADDRESS + start, header, 0, flags, header, segment, 1, 0, 0, 0),
     )
-    # One segment, readable and executable, aligned for pages of up to 64 KiB.
+    # One segment, readable and executable, aligned to pages of up to 64 KiB.
     place, rights = (0, _ADDRESS, _ADDRESS, size, size), 5
     values = (1, rights, *place, 0x10000) if wide else (1, *place, rights, 0x10000)
     head += struct.pack(f"{order}II{'QQQQQQ' if wide else 'IIIIII'}", *values)
@@ -87,7 +87,7 @@ def runs_here(architecture: str) -> bool:
 
 
 def remedy(qemu: str) -> str:
-    """How to make a host run programs for another processor; `qemu` is what QEMU calls that."""
+    """How to let a host run programs for another processor; `qemu` is QEMU's name for it."""
     return (
         "install an emulator (on Debian and Ubuntu the packages qemu-user-static and binfmt-support),"
         f" after which /proc/sys/fs/binfmt_misc/qemu-{qemu} exists"

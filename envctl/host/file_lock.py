@@ -1,4 +1,4 @@
-"""Locks on open files and folders, which the kernel releases when the process ends, however it ends (flock)."""
+"""Locks on open files and folders (flock). The kernel releases them when the process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def lock(
 ) -> None:
     """Lock an open file or folder until it is closed; call `on_wait` once if another process has locked it.
 
-    BlockingIOError if it is still locked after `patience` seconds, another OSError if its file system has no locks.
+    BlockingIOError if it is still locked after `patience` seconds; another OSError if its file system has no locks.
     """
     deadline = time.monotonic() + patience
     waits = False
@@ -39,7 +39,7 @@ def lock(
 
 @contextmanager
 def locked(path: Path, *, patience: float = inf, flags: int = os.O_RDONLY) -> Iterator[int]:
-    """Open a file or folder and lock it until the block ends. OSError as `lock`, or if it cannot be opened."""
+    """Open a file or folder and lock it until the block ends. OSError as for `lock`, or if it cannot be opened."""
     descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
     try:
         lock(descriptor, patience=patience)

@@ -1,4 +1,4 @@
-"""Git's own files below what is mounted: `.git` names programs that git runs on this host, so no unit may write it."""
+"""Finds git's own files below mounts: `.git` names programs that git runs on this host, so units must not write to it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ NAME: Final = ".git"
 
 
 def git_below(path: Path, root: Path) -> Iterator[str]:
-    """The `.git` files and folders below a path, by their paths from there.
+    """The `.git` files and folders below a path, relative to it.
 
-    Looked for in the folder itself, in the project's and in those that this is in. One that is a link is not among them.
+    Looks in the folder itself, in the project's folder and in the parents of that. Links are left out.
     """
     yield from (git for git in _all_below(path, root) if not (path / git).is_symlink())
 
 
 def changeable_git(path: Path, root: Path) -> Path | None:
-    """The `.git` that who can write a mount of this path can change all the same; None if there is none.
+    """A `.git` that a unit could change through a mount of this path, despite the protection; None if there is none.
 
-    That is what the path leads to or is in, a link below it, which could be made to lead elsewhere, and one on a disk
-    that ignores case: what is mounted over `.git` does not cover `.GIT` there.
+    This is the mounted folder itself or a parent; a link below it, which could be redirected; or a `.git` on a disk
+    that ignores case, because a mount over `.git` does not cover `.GIT` there.
     """
     real = followed(path)
     for folder in (real, *real.parents):

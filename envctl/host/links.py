@@ -1,7 +1,7 @@
 """Follows links, with the same result in every version of Python and on every file system.
 
-File systems of macOS and Windows take `App` and `app` for the same name. Some even give each spelling its own inode
-number, so device and inode do not help; a folder lists only one spelling.
+File systems of macOS and Windows treat `App` and `app` as the same name. Some even give each spelling its own inode
+number, so device and inode do not help. But a folder lists only one spelling.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from pathlib import Path
 
 
 def followed(path: Path) -> Path:
-    """The absolute path without links, with each name spelt as its folder lists it.
+    """The absolute path without links, with each name in the spelling that its folder lists.
 
-    It need not exist. Circular links stay in it: depending on Python's version, Path raises an error or leaves them, too.
+    The path need not exist. Circular links stay in it; depending on Python's version, Path would raise an error.
     """
     return as_listed(Path(os.path.realpath(path)))
 
 
 def as_listed(path: Path) -> Path:
-    """An absolute path with each name spelt as its folder lists it; missing parts stay as they are. No link is followed."""
+    """An absolute path with each name as its folder lists it; missing parts are kept. Does not follow links."""
     here = path.anchor
     for name in path.parts[1:]:
         here = os.path.join(here, _listed(here, name))  # noqa: PTH118 - strings are quicker
@@ -38,7 +38,7 @@ def ignores_case(path: Path) -> bool:
 
 
 def composed(name: str) -> str:
-    """A name in the Unicode form that different spellings of an accent share."""
+    """A name in the Unicode form in which equal accented letters have the same code."""
     if name.isascii():
         return name
     import unicodedata
@@ -47,13 +47,13 @@ def composed(name: str) -> str:
 
 
 def alike(name: str) -> str:
-    """The same text for all names that some file system takes for this one."""
+    """A text that is equal for all names that some file system considers the same."""
     return composed(composed(name).casefold())
 
 
 def _listed(folder: str, name: str) -> str:
     path = f"{folder}/{name}"
-    # If the other case does not exist, as on most file systems, listing the folder is not needed.
+    # If the other case does not exist, as on most file systems, there is no need to list the folder.
     if name.isascii() and (
         (other := name.swapcase()) == name or not os.path.lexists(f"{folder}/{other}")
     ):

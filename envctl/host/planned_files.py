@@ -1,4 +1,4 @@
-"""Reads the project's files for a build, exactly as planned: a file that has changed is an error."""
+"""Reads the project's files for a build, exactly as planned: a changed file is an error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from envctl.host.source_tree import SourceEntry
 
 
 class _Hashing(io.RawIOBase):
-    """Reads a file and hashes what it reads."""
+    """Reads a file and hashes the data on the way."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -53,9 +53,9 @@ class PlannedFiles:
 
     @contextmanager
     def opened(self, source: str, entry: SourceEntry) -> Iterator[BinaryIO]:
-        """Open a file that has to be read to its end.
+        """Open a file that must be read to its end.
 
-        EnvctlError if it cannot be read, or differs from the plan at the end.
+        EnvctlError if it cannot be read, or if it turns out to differ from the plan.
         """
         descriptor = self._descriptor(source, entry)
         try:
@@ -69,7 +69,7 @@ class PlannedFiles:
             os.close(descriptor)
 
     def content(self, source: str, entry: SourceEntry) -> bytes:
-        """The content of a file that fits into memory. EnvctlError like `opened`."""
+        """The content of a file that fits into memory. EnvctlError as for `opened`."""
         descriptor = self._descriptor(source, entry)
         try:
             data = read_up_to(descriptor, entry.size + 1)

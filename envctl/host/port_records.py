@@ -1,7 +1,7 @@
-"""Which ports of this host the targets of a checkout have: a small file for each target in the private state.
+"""Records which ports of this host a checkout uses: a small file per target in the private state.
 
-So a target has the same ports after `down` and `up`, and two checkouts do not choose the same ones. Losing a record loses
-no more than that: units that exist tell their ports.
+This way a target gets the same ports after `down` and `up`, and two checkouts choose different ones. If a record is
+lost, only that is lost: existing units still know their ports.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from envctl.lazy_dataclass import dataclass
 _FOLDER: Final = "ports"
 _LONGEST: Final = 1 << 20
 _PATIENCE: Final = 60.0
-"""Seconds to wait for others that choose ports: a choice takes milliseconds."""
+"""How many seconds to wait for other runs that choose ports. Choosing takes milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class PortRecord:
-    """The ports of a target. `chosen` are by key, `fixed` those that the spec names.
+    """The ports of a target: `chosen` ones by key, and the `fixed` ones that the spec names.
 
-    With `free_ports` the target takes free ports also where the spec names some.
+    With `free_ports`, the target takes free ports even where the spec names ports.
     """
 
     chosen: Mapping[str, int] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class PortRecord:
 
 @dataclass(frozen=True, slots=True)
 class OtherRecord:
-    """The record of a target, "dev@docker", and the folder of its checkout."""
+    """The record of a target, such as "dev@docker", and the folder of its checkout."""
 
     root: Path
     target: str
@@ -55,7 +55,7 @@ class OtherRecord:
 
 
 def read_record(root: Path, target: str) -> PortRecord:
-    """The record of a target; an empty one if there is none, or it cannot be read."""
+    """The record of a target; an empty one if it does not exist or cannot be read."""
     try:
         folder = existing_folder(root, _FOLDER)
     except EnvctlError:
@@ -64,7 +64,7 @@ def read_record(root: Path, target: str) -> PortRecord:
 
 
 def write_record(root: Path, target: str, record: PortRecord) -> None:
-    """Record the ports of a target, unless the disk is full or read-only."""
+    """Record the ports of a target. Does nothing if the disk is full or read-only."""
     data = {
         "free_ports": record.free_ports,
         "chosen": dict(sorted(record.chosen.items())),
@@ -80,7 +80,7 @@ def write_record(root: Path, target: str, record: PortRecord) -> None:
 
 
 def other_records(root: Path, target: str) -> Iterator[OtherRecord]:
-    """The records of all other targets of this user's checkouts, as far as their folders exist."""
+    """The records of all other targets in this user's checkouts whose folders still exist."""
     own_folder = existing_folder(root)
     for file in sorted(state_folder().glob(f"projects/*/{_FOLDER}/*@*.json")):
         project = file.parent.parent
@@ -93,8 +93,8 @@ def other_records(root: Path, target: str) -> Iterator[OtherRecord]:
 
 @contextmanager
 def choosing(root: Path) -> Iterator[None]:
-    """Be the only one of this user who chooses ports. EnvctlError if others do not finish."""
-    # The folder that all checkouts have in common; where nothing can be written, nothing is chosen for long.
+    """Keep other runs of this user from choosing ports meanwhile. EnvctlError if they take too long."""
+    # Lock the folder that all checkouts share. If it does not exist because the disk is read-only, no lock is possible.
     folder = likely_folder(root).parent
     if not folder.is_dir():
         yield

@@ -1,4 +1,4 @@
-"""Whether a port of this host is free, and which process listens there."""
+"""Finds out whether a port of this host is free, and which process listens on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PROC: Final = Path("/proc")
 
 
 def is_free(address: str, number: int, protocol: str = "tcp") -> bool:
-    """Whether nothing of this host uses a port at an address. Connections that have just ended do not count."""
+    """Whether no socket of this host uses a port at an address. Connections that have just ended do not count."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
     try:
@@ -23,7 +23,7 @@ def is_free(address: str, number: int, protocol: str = "tcp") -> bool:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((address, number))
             if kind == socket.SOCK_STREAM:
-                # On some systems a second socket can be bound, but cannot listen.
+                # On some systems a second socket can be bound, but listening fails.
                 probe.listen(1)
     except OSError:
         return False
@@ -31,7 +31,7 @@ def is_free(address: str, number: int, protocol: str = "tcp") -> bool:
 
 
 def listener(number: int) -> str:
-    """The process that listens at a TCP port, with its number and folder; "" if that cannot be seen."""
+    """The process that listens on a TCP port, with its pid and folder; "" if that is not visible."""
     inodes = {
         inode for table in ("tcp", "tcp6") for _, port, inode in listening(table) if port == number
     }
@@ -43,7 +43,7 @@ def listener(number: int) -> str:
 
 
 def listening(table: str = "tcp") -> Iterator[tuple[str, int, str]]:
-    """The sockets that listen on this host: address in the kernel's notation, port, inode. None where the kernel has no such list."""
+    """The listening sockets of this host: the kernel's address, port, inode. Empty if the kernel has no such list."""
     with suppress(OSError):
         for line in (_PROC / "net" / table).read_text("ascii").splitlines()[1:]:
             fields = line.split()
@@ -53,7 +53,7 @@ def listening(table: str = "tcp") -> Iterator[tuple[str, int, str]]:
 
 
 def sockets_of(process: Path) -> frozenset[str]:
-    """The inodes of a process's sockets; none if it has ended. OSError if it is another user's."""
+    """The inodes of a process's sockets; none if it has ended. OSError if it belongs to another user."""
     sockets = set()
     for file in (process / "fd").iterdir():
         with suppress(OSError):

@@ -1,7 +1,7 @@
-"""A project's private state: for this user only, outside the project, and never reached through a link.
+"""A project's private state: only for this user, outside the project, and never reached through a link.
 
-It is in `$XDG_STATE_HOME/envctl` (`~/.local/state/envctl`), named after the project's path. So nothing in a clone can be
-mistaken for it, and nothing that mounts the project's folder can read it.
+It is in `$XDG_STATE_HOME/envctl` (`~/.local/state/envctl`), under a name derived from the project's path. So no file in
+a clone can pose as private state, and no unit that mounts the project's folder can read it.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from envctl.errors import EnvctlError
 from envctl.host.links import followed
 
 NAME: Final = ".envctl"
-"""The folder in the project where earlier versions kept private state. It is not read any more."""
+"""The folder in the project where earlier versions kept private state. It is no longer read."""
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
-"""Errors which mean that nothing can be written: the disk is full or read-only."""
+"""Errors that mean that nothing can be written: the disk is full or read-only."""
 _FREE_SPACE: Final = "free some space there, or make it writable; `envctl down` works without it"
 _HOME: Final = ("envctl", "projects")
 _PROJECT: Final = "project"
 """The file in a private folder that names its project."""
 _PRECIOUS: Final = ("secrets", "vagrant")
-"""The parts of a former folder that are more than a cache."""
+"""The parts of a former folder that are not just a cache."""
 _CACHED: Final = ("cache", "locks", "memory", "crash.log", ".gitignore")
-"""What else earlier versions kept there."""
+"""Other files that earlier versions stored there."""
 
 
 def state_home(environ: Mapping[str, str] = os.environ) -> Path:
@@ -48,7 +48,7 @@ def state_home(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder with the private state of all the user's projects; it need not exist."""
+    """The folder with the private state of all the user's projects; it may not exist yet."""
     return state_home(environ) / _HOME[0]
 
 
@@ -58,7 +58,7 @@ def state_path(root: Path, *parts: str) -> Path:
 
 
 def private_folder(root: Path, *parts: str) -> Path:
-    """The project's private folder `parts…`, created if it does not exist, and closed to other users.
+    """The project's private folder `parts…`, created if it does not exist, and not accessible to other users.
 
     EnvctlError if any part of it is a link, not a folder or another user's, or cannot be created.
     """
@@ -68,7 +68,7 @@ def private_folder(root: Path, *parts: str) -> Path:
 
 
 def likely_folder(root: Path, *parts: str) -> Path:
-    """The same folder, or only its path where nothing can be written."""
+    """The same folder, or just its path if it cannot be created."""
     try:
         return private_folder(root, *parts)
     except EnvctlError as error:
@@ -78,17 +78,17 @@ def likely_folder(root: Path, *parts: str) -> Path:
 
 
 def existing_folder(root: Path, *parts: str) -> Path | None:
-    """The same folder if it exists; nothing is created."""
+    """The same folder if it exists; creates nothing."""
     return _walk(root, parts, make=False)
 
 
 def open_private(path: Path, flags: int) -> int:
-    """Open a file in a private folder, and close it to other users.
+    """Open a file in a private folder, and remove other users' access to it.
 
     FileNotFoundError if it does not exist (and `flags` do not create it); EnvctlError if it is a link, not a regular file,
     or cannot be opened.
     """
-    # Opening a pipe would block otherwise.
+    # Without O_NONBLOCK, opening a pipe would block.
     flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags, 0o600)
@@ -110,7 +110,7 @@ def open_private(path: Path, flags: int) -> int:
 
 
 def is_private(path: Path, root: Path) -> bool:
-    """Whether a path is in a folder with private state: the user's, or a former one of the project.
+    """Whether a path is inside private state: the user's, or a former folder in the project.
 
     Folders are compared by identity, not by spelling: a link, another case or a bind mount makes no difference.
     """
@@ -136,7 +136,7 @@ def hidden_below(path: Path, root: Path) -> Iterator[str]:
     for private in _private(root):
         real = followed(private)
         above = next((parent for parent in real.parents if _same(parent, top)), None)
-        # A link to private state exposes nothing to someone who cannot reach its target.
+        # A link to private state exposes nothing to a unit that cannot reach its target.
         if above is not None and not private.is_symlink():
             yield real.relative_to(above).as_posix()
 
@@ -158,9 +158,9 @@ def _same(path: Path, other: Path) -> bool:
 
 
 def refuse_foreign_state(root: Path, environment: str) -> None:
-    """EnvctlError if the project's own folder has secrets or keys of an environment; they are not used.
+    """EnvctlError if the project's own folder contains secrets or keys of an environment; these are not used.
 
-    They may have come with the project, or from an earlier version of envctl: only the user knows.
+    They may have come with the project, or from an earlier version of envctl. Only the user knows.
     """
     for part in _PRECIOUS:
         existing = root / NAME / part / environment
@@ -174,11 +174,11 @@ def refuse_foreign_state(root: Path, environment: str) -> None:
 
 
 def take_over_state(root: Path) -> Path | None:
-    """Move the state in the project's own folder to the user's private state; return that folder, or None if there was none.
+    """Move the state in the project's own folder to the user's private state. Returns that, or None without state.
 
-    Files that envctl never kept there stay.
+    Files that envctl never stored there stay.
 
-    EnvctlError if there is a private folder already, or if something in it is a link or another user's.
+    EnvctlError if there already is a private folder, or if a part of the state is a link or belongs to another user.
     """
     former = root / NAME
     if not os.path.lexists(former):
@@ -246,7 +246,7 @@ def _walk(root: Path, parts: tuple[str, ...], *, make: bool) -> Path | None:
 
 
 def _note_project(folder: Path, root: Path) -> None:
-    """Write into a project's private folder which project it belongs to."""
+    """Record in a private folder which project it belongs to."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with suppress(FileExistsError):
         descriptor = os.open(folder / _PROJECT, flags, 0o600)
@@ -301,7 +301,7 @@ def _open_to_others(path: Path) -> EnvctlError:
 
 def _close_to_others(descriptor: int, status: os.stat_result, mode: int) -> None:
     if stat.S_IMODE(status.st_mode) & ~mode:
-        # Impossible on read-only file systems and those without permissions.
+        # Fails on read-only file systems and on those without permissions.
         with suppress(OSError):
             os.fchmod(descriptor, stat.S_IMODE(status.st_mode) & mode)
 

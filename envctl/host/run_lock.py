@@ -1,4 +1,4 @@
-"""One run per environment and backend at a time; a second one waits and says for whom.
+"""Allows one run per environment and backend at a time. A second run waits, and says for which process.
 
 A lock is a file in the folder that it protects. If that disk is full or read-only, it is in memory, under
 $XDG_RUNTIME_DIR or /tmp, so that `down` still works.
@@ -21,7 +21,7 @@ from envctl.host.private_state import NO_ROOM, open_private
 from envctl.progress import Progress, Report, Stage
 
 PATIENCE = 1800.0
-"""Seconds to wait for another run."""
+"""How many seconds to wait for another run."""
 _PID = re.compile(rb"[0-9]{1,10}\n?\Z")
 
 
@@ -47,7 +47,7 @@ def exclusive(
 
 
 def is_held(folder: Path, name: str) -> bool:
-    """Whether a run holds the lock called `name` in `folder`, according to the pid in the file, which is only read."""
+    """Whether a run holds the lock called `name` in `folder`, according to the pid in the file. Takes no lock itself."""
     try:
         descriptor = open_private(folder / f"{name}.lock", os.O_RDONLY)
     except (OSError, EnvctlError):
@@ -67,14 +67,14 @@ def is_held(folder: Path, name: str) -> bool:
 
 
 def _note(descriptor: int, text: str) -> None:
-    """Replace the file's content, unless the disk is full or the file read-only."""
+    """Replace the file's content. Does nothing if the disk is full or the file is read-only."""
     with suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)
 
 
 def _open(folder: Path, name: str) -> int:
-    """Open the lock's file; create it if it does not exist."""
+    """Open the lock file; create it if it does not exist."""
     path = folder / f"{name}.lock"
     try:
         for parent in reversed((folder, *folder.parents)):
@@ -84,7 +84,7 @@ def _open(folder: Path, name: str) -> int:
     except (OSError, EnvctlError) as error:
         if _cause(error) not in NO_ROOM:
             raise _unusable(path, error) from error
-    # An existing file can be locked even if nothing can be written.
+    # An existing file can be locked even on a read-only disk.
     with suppress(FileNotFoundError, NotADirectoryError):
         return open_private(path, os.O_RDONLY)
     return _in_memory(path)
@@ -100,7 +100,7 @@ def _cause(error: BaseException) -> int | None:
 
 
 def _in_memory(path: Path) -> int:
-    """Open the lock in memory that stands for a file that cannot be created: the same one for every process."""
+    """Open a lock in memory in place of a file that cannot be created. Every process gets the same one."""
     name = f"{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:16]}.lock"
     failures: list[str] = []
     for base in filter(None, (os.environ.get("XDG_RUNTIME_DIR"), *_MEMORY)):
@@ -118,7 +118,7 @@ def _in_memory(path: Path) -> int:
 
 
 def _have_own(folder: Path) -> None:
-    """Create a folder that belongs to this user. EnvctlError if it is another user's, or a link."""
+    """Create a folder that belongs to this user. EnvctlError if it is a link or belongs to another user."""
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     status = folder.lstat()
@@ -160,6 +160,6 @@ def _wait(descriptor: int, name: str, report: Report, patience: float) -> None:
 
 
 def _holder(descriptor: int) -> str:
-    """The pid in the file; "" if there is none, or something else."""
+    """The pid in the file; "" if it contains no pid."""
     text = os.pread(descriptor, 32, 0)
     return text.decode("ascii").strip() if _PID.match(text) else ""

@@ -1,6 +1,6 @@
-"""Reading a project's own files: regular ones within the project, of a bounded size, whoever wrote the project.
+"""Reads a project's own files safely: only regular files within the project, up to a size limit.
 
-A clone may bring a link to any file of the user's, a device that never ends or a pipe at which one waits.
+A clone may contain a link to any file of the user, a device that never ends, or a pipe that blocks.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from envctl.errors import EnvctlError
 from envctl.host.links import as_listed, followed
 
 LARGEST_TEXT: Final = 4 * 1024 * 1024
-"""Bytes that a text which envctl itself reads may have."""
+"""The maximum size of a text that envctl itself reads, in bytes."""
 LARGEST_INPUT: Final = 64 * 1024 * 1024
-"""Bytes of a text that is a build's, such as a package-lock.json."""
+"""The maximum size of a text that a build uses, such as a package-lock.json, in bytes."""
 FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-"""How a file is opened that somebody else may have put there: links are not followed, pipes not waited for."""
+"""Flags to open a file that somebody else may have created: without following links or waiting for pipes."""
 _CHUNK: Final = 1 << 20
 FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class InsideError(EnvctlError):
-    """A path of the project that is not taken: it leads outside, or is no regular file, or too large."""
+    """A path of the project was refused: it leads outside, or is not a regular file, or is too large."""
 
 
 def real_path(root: Path, relative: str | Path) -> Path:
-    """Where a path of the project really is, links followed.
+    """The real path of a file in the project, links followed.
 
-    FileNotFoundError if it does not exist; InsideError, naming the path and where it leads, if that is not within
-    the project. Nothing is opened.
+    FileNotFoundError if it does not exist; InsideError, with the path and its target, if it is outside the project.
+    Opens nothing.
     """
     return _real_path(root, relative)[0]
 
 
 def _real_path(root: Path, relative: str | Path) -> tuple[Path, Path]:
-    """The same, and where the project really is."""
+    """The real path, and the real path of the project."""
     path = root / relative
     home = followed(root)
     try:
         real = as_listed(Path(os.path.realpath(path, strict=True)))
     except (FileNotFoundError, NotADirectoryError) as error:
-        # A dangling link out of the project says nothing of what is there either.
+        # Do not reveal whether the target exists: a dangling link out of the project is an InsideError, too.
         dangling = followed(path)
         if path.is_symlink() and not dangling.is_relative_to(home):
             raise _outside(path, home, dangling) from error
@@ -64,13 +64,13 @@ def _real_path(root: Path, relative: str | Path) -> tuple[Path, Path]:
 def read_inside(root: Path, relative: str | Path, *, largest: int = LARGEST_TEXT) -> bytes:
     """The content of a regular file of the project.
 
-    FileNotFoundError if it does not exist; InsideError if it leads outside, is another kind of thing, has more than
+    FileNotFoundError if it does not exist; InsideError if it leads outside, is not a regular file, is larger than
     `largest` bytes, or cannot be read.
     """
     shown = _shown(root / relative, root)
     real, home = _real_path(root, relative)
     _insist_regular(real.stat().st_mode, shown)
-    # It, or a folder on the way, may be exchanged after that look.
+    # The file, or a folder on the way, may be replaced after this check.
     try:
         with open_root(root) as folder:
             descriptor = open_below(folder, real.relative_to(home).as_posix())
@@ -89,14 +89,14 @@ def read_inside(root: Path, relative: str | Path, *, largest: int = LARGEST_TEXT
 
 
 def text_inside(root: Path, relative: str | Path, *, errors: str = "strict") -> str:
-    """The text of a file that a build reads, UTF-8, with line ends as Python has them; raises what `read_inside` does."""
+    """The text of a file that a build reads, in UTF-8, with Python's line ends; raises the errors of `read_inside`."""
     data = read_inside(root, relative, largest=LARGEST_INPUT)
     return io.TextIOWrapper(io.BytesIO(data), "utf-8", errors).read()
 
 
 @contextmanager
 def open_root(root: Path) -> Iterator[int]:
-    """A descriptor of the project's folder, to open what is in it from."""
+    """Open the project's folder, to open files relative to it."""
     home = os.open(followed(root), FOLDER & ~os.O_NOFOLLOW)
     try:
         yield home
@@ -105,10 +105,10 @@ def open_root(root: Path) -> Iterator[int]:
 
 
 def open_below(folder: int, relative: str, flags: int = FILE) -> int:
-    """A descriptor of what is in a folder that is open, at a path on which nothing is a link.
+    """Open a path relative to an open folder, if no part of it is a link.
 
-    Whoever can write there cannot lead us elsewhere, not even by exchanging a folder at this moment. OSError if it
-    does not exist, is a link or has one on the way, or (with the usual `flags`) cannot be read.
+    Somebody who can write there cannot redirect us, even by replacing a folder at this moment. OSError if the path does
+    not exist, contains a link, or (with the usual `flags`) cannot be read.
     """
     here = folder
     parts = [part for part in relative.split("/") if part not in {"", "."}]
@@ -125,7 +125,7 @@ def open_below(folder: int, relative: str, flags: int = FILE) -> int:
 
 
 def refuse_links(root: Path, relative: Path) -> None:
-    """InsideError, naming the first link on the way, if there is one and it leads to something; nothing is opened."""
+    """InsideError, with the first link, if a path contains a link to an existing target. Opens nothing."""
     path = root
     for part in relative.parts:
         path /= part
@@ -155,7 +155,7 @@ def _insist_regular(mode: int, shown: str) -> None:
 
 
 def read_up_to(descriptor: int, most: int) -> bytes:
-    """What is in a file from here on, up to so many bytes."""
+    """The rest of a file, up to `most` bytes."""
     parts = []
     while most > 0 and (data := os.read(descriptor, min(most, _CHUNK))):
         parts.append(data)

@@ -1,4 +1,4 @@
-"""What a build takes from the project's folder: each thing with what was seen of it when it was planned."""
+"""The files of the project that a build uses, each with its metadata at the time of planning."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final
 from envctl.lazy_dataclass import dataclass
 
 START: Final = 946_684_800
-"""The year 2000, in seconds of the epoch: the time of folders that are copied."""
+"""The year 2000, in seconds since 1970: the modification time of copied folders."""
 _SPAN: Final = 20 * 365 * 86_400
 
 
 class EntryKind(StrEnum):
-    """What a thing in a folder is."""
+    """The type of an entry in a folder."""
 
     FILE = "file"
     FOLDER = "folder"
@@ -23,10 +23,10 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceEntry:
-    """One thing that is taken. `path` is from what is copied on, "" for a single file.
+    """A file, folder or link that a build uses. `path` is relative to the copied source; "" if that is a file.
 
-    `digest` is the SHA-256 of a file's content, or where a link leads; `mode` the permission bits, `size` in bytes,
-    `time` in seconds of the epoch.
+    `digest` is the SHA-256 of a file's content, or the target of a link; `mode` the permission bits, `size` in bytes,
+    `time` in seconds since 1970.
     """
 
     path: str
@@ -38,16 +38,16 @@ class SourceEntry:
 
     @property
     def is_program(self) -> bool:
-        """Whether somebody may execute it."""
+        """Whether any user may execute it."""
         return bool(self.mode & 0o111)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceTree:
-    """All that is taken of one file or folder, sorted by path.
+    """All entries of one source, sorted by path.
 
-    `origin` is where that really is, links followed: relative to the project, "." for the project itself. `notes` are
-    worth knowing to a reader, though nothing is wrong.
+    `origin` is the real path of the source, links followed, relative to the project; "." is the project itself. `notes`
+    are hints for the user, not errors.
     """
 
     origin: str = ""
@@ -56,11 +56,11 @@ class SourceTree:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a single file, and no folder."""
+        """Whether the source is a single file, not a folder."""
         return len(self.entries) == 1 and not self.entries[0].path
 
     def place(self, entry: SourceEntry) -> str:
-        """Where one of the entries is, relative to the project."""
+        """The path of an entry, relative to the project."""
         if not entry.path:
             return self.origin
         return entry.path if self.origin in {"", "."} else f"{self.origin}/{entry.path}"
@@ -70,5 +70,5 @@ NOTHING = SourceTree()
 
 
 def content_time(digest: str) -> int:
-    """A time in seconds that is the same for the same content, and hardly ever for another one; of 2000 to 2020."""
+    """A time in seconds, derived from the content, between 2000 and 2020. Different contents rarely share one."""
     return START + int(digest[:12], 16) % _SPAN

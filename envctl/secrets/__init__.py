@@ -1,4 +1,4 @@
-"""Secrets: resolved when a unit needs them, known elsewhere by a keyed digest only."""
+"""Secrets: values are read when a unit needs them; everything else uses a keyed digest."""
 
 from envctl.secrets.sources import SecretError
 from envctl.secrets.store import SecretStore

@@ -1,4 +1,4 @@
-"""The secrets of one plan: what they are compared by, whether they have values, and who may look them up."""
+"""The secrets of one plan: their digests, whether they have values, and whether this run may read those."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class _Digests:
 
 
 class PlanSecrets:
-    """The secrets of a plan, of which the services in `needed` are asked for; all are if it is None.
+    """The secrets of a plan. Only those of the services in `needed` must have values; None means all services.
 
-    Nothing is remembered here: a secret may be generated, or allowed to be looked up, at any time.
-    `where` is the place in the spec that declares a secret.
+    Nothing is cached, because a secret may be generated, or its source allowed, at any time. `where` returns the place
+    in the spec that declares a secret.
     """
 
     def __init__(
@@ -46,37 +46,37 @@ class PlanSecrets:
 
     @property
     def desired_plan(self) -> Plan:
-        """The plan with the digests of its secrets. SpecError names all that have no value, each with its place."""
+        """The plan with the digests of its secrets. SpecError with all secrets that have no value, each with its place."""
         return with_digests(self._plan, self._digests().known)
 
     @property
     def not_evaluated(self) -> frozenset[str]:
-        """Secrets whose values this run must not look up."""
+        """Secrets whose values this run must not read."""
         return self._digests().not_evaluated
 
     def comparable_plan(self, observed: Observed) -> Plan:
-        """The plan to compare with what exists; secrets whose values must not be looked up count as unchanged."""
+        """The plan to compare with the observed state. Secrets whose values must not be read count as unchanged."""
         digests = self._digests()
         plan = with_digests(self._plan, digests.known)
-        # Of services that nobody asked for no secret is looked up.
+        # Do not read secrets of services that are not needed.
         names = {secret.name for unit in plan.units for secret in unit.run.secrets}
         unchanged = digests.not_evaluated | (names - set(self._names))
         return with_recorded_digests(plan, observed, unchanged) if unchanged else plan
 
     def generate(self) -> None:
-        """Make the secrets that are to be generated, once all others are known to have values."""
+        """Generate missing values, after checking that all other secrets have one."""
         self._digests()
         names = None if self._all_needed else secret_names(self._units)
         self._store.use(self._plan.backend, names)
 
     def look_up(self) -> None:
-        """Look up all values so that they can be masked; a secret without a value has none to mask."""
+        """Read all values, so that they can be masked. A secret without a value needs no masking."""
         for name in sorted(secret_names(self._plan.units)):
             with suppress(SecretError):
                 self._store.digest(name)
 
     def require_for_builds(self, changes: Iterable[Change]) -> None:
-        """Look up the secrets of what is to be built. SpecError names all that have no value."""
+        """Read the secrets that builds need. SpecError with all that have no value."""
         problems: dict[Problem, None] = {}
         for name in secrets_to_build(changes):
             try:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from envctl.definition.keys.spec_file import SecretData
 
 COMMAND_TIMEOUT = 60.0
-"""Seconds a command that gives a secret may take."""
+"""The timeout for a secret's command, in seconds."""
 LARGEST = 512 * 1024
-"""Bytes a secret may have."""
+"""The maximum size of a secret, in bytes."""
 _READ = LARGEST + len("\n") + 1
-"""Bytes that are read of a source: enough to see that it is too large."""
+"""How many bytes are read from a source: enough to detect a secret that is too large."""
 
 
 class SecretError(EnvctlError):
@@ -32,7 +32,7 @@ class SecretError(EnvctlError):
 
 
 class NotEvaluatedError(SecretError):
-    """Its value would come from a program or a file of the host, which this run must not use."""
+    """The value would come from a program or file on the host, which this run must not use."""
 
 
 def source_value(
@@ -44,11 +44,11 @@ def source_value(
     reach_host: bool = False,
     allowed_file: Path | None = None,
 ) -> bytes | None:
-    """The value from the first source that has one; None if none has. SecretError if one is broken.
+    """The value from the first source that has one; None if none has. SecretError if a source is broken.
 
-    An empty variable counts as unset. Variables, commands, and files outside the project are used with
-    `reach_host` only; NotEvaluatedError if the value would come from one. `allowed_file` is where a file outside led when the user
-    allowed it: it is read there, wherever its path leads by now.
+    An empty variable counts as unset. Variables, commands, and files outside the project are only used with
+    `reach_host`; NotEvaluatedError if the value would come from them. `allowed_file` is the target that an outside file
+    had when the user allowed it. It is read from there, even if the path leads elsewhere by now.
     """
     value: bytes | None = None
     own_file = own_path(root, declared["file"]) if declared["file"] else None
@@ -72,20 +72,20 @@ def source_value(
 
 
 def variable_value(declared: SecretData, environ: Mapping[str, str]) -> bytes | None:
-    """What the variable that the secret names is set to; None if it names none, or one that is unset or empty."""
+    """The value of the secret's variable; None if it has no variable, or one that is unset or empty."""
     text = environ.get(declared["env"] or "")
     return text.encode("utf-8", "surrogateescape") if text else None
 
 
 def own_path(root: Path, file: str) -> str | None:
-    """The path from the project's folder of a file that the spec names, links not followed; None if it is outside."""
+    """The path of a file in the spec, relative to the project, links not followed; None if it is outside."""
     home = followed(root)
     path = Path(os.path.normpath(home / file))
     return path.relative_to(home).as_posix() if path.is_relative_to(home) else None
 
 
 def real_place(root: Path, file: str) -> Path:
-    """Where a path that the spec names really is; nothing is opened."""
+    """The real path of a file in the spec. Opens nothing."""
     return followed(root / file)
 
 
@@ -97,7 +97,7 @@ def _not_evaluated(name: str, source: str) -> NotEvaluatedError:
 
 
 def missing(name: str, declared: SecretData) -> SecretError:
-    """The error for a secret that no source gives."""
+    """The error for a secret for which no source has a value."""
     ways = []
     if declared["env"]:
         ways.append(f"set {declared['env']}")
@@ -106,12 +106,12 @@ def missing(name: str, declared: SecretData) -> SecretError:
     return SecretError(
         f"secret {name} has no value",
         hint=" or ".join(ways or ["declare a source for it"])
-        + f"; or let envctl make one: secrets: {{{name}: {{generate: 24}}}}",
+        + f"; or let envctl generate it: secrets: {{{name}: {{generate: 24}}}}",
     )
 
 
 def _own_content(name: str, root: Path, file: str) -> bytes | None:
-    """What a file of the project holds; SecretError if a link leads it elsewhere."""
+    """The content of a file in the project. SecretError if a link leads out of the project."""
     try:
         return read_inside(root, file, largest=LARGEST + len("\n")).removesuffix(b"\n")
     except FileNotFoundError:
@@ -123,7 +123,7 @@ def _own_content(name: str, root: Path, file: str) -> bytes | None:
 
 
 def _content(name: str, path: Path) -> bytes | None:
-    """What a regular file holds, without one newline at its end; None if there is no file."""
+    """The content of a regular file, without one newline at its end; None if it does not exist."""
     try:
         with open(path, "rb", opener=_at_once) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -136,12 +136,12 @@ def _content(name: str, path: Path) -> bytes | None:
 
 
 def _at_once(path: str, flags: int) -> int:
-    """Open without following a link, and without waiting for the writer of a pipe."""
+    """Open a file without following a link, and without waiting for a pipe's writer."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
 
 
 def _output(name: str, argv: list[str], root: Path) -> bytes:
-    """A command's standard output. What it printed is never shown, nor its arguments: they may be the secret."""
+    """A command's standard output. Never show its errors or arguments: they may contain the secret."""
     import subprocess
 
     hint = f"run the command that secrets.{name} names by hand, in {root}"
@@ -174,7 +174,7 @@ def _output(name: str, argv: list[str], root: Path) -> bytes:
 
 
 def _read(process: Popen[bytes], deadline: float) -> bytes:
-    """The output, up to the bound; the process has ended if it is shorter. TimeoutExpired if it has not by then."""
+    """The output, up to the limit. If it is shorter, the process has ended. TimeoutExpired after the deadline."""
     import subprocess
 
     assert process.stdout is not None

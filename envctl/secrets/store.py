@@ -1,4 +1,4 @@
-"""The private store of generated secrets, and the digests that secrets are compared by."""
+"""The private store of generated secrets, and the digests by which secrets are compared."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
     from envctl.definition.keys.spec_file import SecretData
 
 ALPHABET = string.ascii_letters + string.digits
-"""The characters of generated secrets: none has a meaning in a URL, a shell or a configuration file."""
+"""The characters of generated secrets: none is special in a URL, a shell or a configuration file."""
 
 _DIGEST_LENGTH = 24
 _KEY_LENGTH = 32
 _FOLDER = "secrets"
 _KEY = ".key"
-"""No environment can have this name."""
+"""Not a valid name of an environment."""
 _RECORD = ".digests.json"
 _USERS = "used-by"
-"""No secret can have this name."""
+"""Not a valid name of a secret."""
 _LEAVING = b"its values are being deleted"
-"""The content of the file that records a backend's use of the values, from the time when they are being deleted."""
+"""The content of the file that records a backend's use of the values, while these are being deleted."""
 _LEAST_MASKED = 8
-"""Bytes. Shorter values would also match text that is not the secret."""
+"""The minimum length of masked values, in bytes. Shorter ones would also match unrelated text."""
 
 
 class SecretStore:
     """The secrets of one environment.
 
-    Generated values and the key of the digests are files in the project's private folder that only their owner can read.
-    The backends of an environment share its values; they are deleted when no backend uses them any more.
+    Generated values and the key of the digests are files in the project's private folder that only their owner can
+    read. All backends of an environment share its values. The values are deleted when no backend uses them any more.
     """
 
     def __init__(
@@ -59,19 +59,20 @@ class SecretStore:
         self._path = (_FOLDER, environment)
         self._values: dict[str, bytes] = {}
         self.reach_host = False
-        """Whether the store may read variables, run commands and read files outside the project. Set only after the user allowed it."""
+        """Whether the store may use variables, commands and files outside the project. Set after the user allowed it.
+        """
         self.allowed_files: Mapping[str, Path] = {}
-        """By secret, where its file outside the project led when the user allowed it."""
+        """By secret, the target of its file outside the project at the time when the user allowed it."""
 
     def allow_host(self, files: Mapping[str, Path]) -> None:
-        """Allow values from this host, as the user did; `files` are the targets, at that time, of files outside the project."""
+        """Allow values from this host, as the user did; `files` are the targets of files outside the project then."""
         self.reach_host = True
         self.allowed_files = files
 
     def digest(self, name: str) -> str | None:
         """A keyed digest of the value; "" if the value has yet to be generated.
 
-        None if the value comes from a variable, a program or a file of the host, which this run must not use.
+        None if the value comes from a variable, program or file of the host that this run must not use.
         """
         try:
             value = self._find(name)
@@ -91,7 +92,7 @@ class SecretStore:
     def facts_digest(self, name: str) -> str:
         """The value's digest in facts, made with `facts_key`; "" if the value has yet to be generated.
 
-        If this run must not look the value up, the digest that the last `up` recorded; "" if it recorded none.
+        If this run must not read the value, returns the digest that the last `up` recorded, or "".
         """
         try:
             value = self._find(name)
@@ -102,7 +103,7 @@ class SecretStore:
         )
 
     def value(self, name: str) -> bytes:
-        """The value; generated and stored first if necessary."""
+        """The value; if necessary, it is generated and stored first."""
         value = self._find(name)
         if value is not None:
             return value
@@ -117,7 +118,7 @@ class SecretStore:
         return self._values[name]
 
     def use(self, backend: str, names: Collection[str] | None = None) -> bool:
-        """Record that a backend uses the values, and generate missing ones, all or those of `names`; whether any was missing."""
+        """Record that a backend uses the values, and generate missing ones (of `names`); whether any was missing."""
         has_generated = False
         for name, declared in self._declared.items():
             if names is not None and name not in names:
@@ -134,7 +135,7 @@ class SecretStore:
         return has_generated
 
     def _record(self) -> None:
-        """Record the digests, for facts, of values that later runs must not look up. They do not reveal the values."""
+        """Record, for facts, the digests of values that later runs must not read. They do not reveal the values."""
         names = [
             name
             for name, secret in self._declared.items()
@@ -159,11 +160,11 @@ class SecretStore:
         )
 
     def begin_release(self, backend: str) -> None:
-        """Record that the values are being deleted: if this run is killed, the next one deletes them."""
+        """Record that the values are being deleted. If this run is killed, the next one continues."""
         users = existing_folder(self._root, *self._path, _USERS)
         if users is None:
             return
-        # If the disk is full, the values are deleted all the same, unless the run is killed.
+        # On a full disk, delete the values without the record.
         with (
             suppress(OSError, EnvctlError),
             os.fdopen(open_private(users / backend, os.O_WRONLY | os.O_CREAT), "wb") as file,
@@ -171,14 +172,14 @@ class SecretStore:
             file.write(_LEAVING)
 
     def is_releasing(self, backend: str) -> bool:
-        """Whether a run that was killed had begun to delete the values for a backend."""
+        """Whether a killed run had begun to delete the values for a backend."""
         users = existing_folder(self._root, *self._path, _USERS)
         return users is not None and _read_private(users / backend) == _LEAVING
 
     def release(self, backend: str) -> None:
         """Delete the generated values, if no other backend uses them.
 
-        EnvctlError, naming the file, if one cannot be removed.
+        EnvctlError, with the path, if a file cannot be removed.
         """
         try:
             self._release(backend)
@@ -196,7 +197,7 @@ class SecretStore:
         if folder_of_environment is not None and not others:
             _remove_files(folder_of_environment)
         if users is not None:
-            # Last: while it exists, the next run continues after one that was killed.
+            # Delete this record last: while it exists, the next run continues after a killed one.
             (users / backend).unlink(missing_ok=True)
             _removed(users)
         if folder_of_environment is not None:
@@ -207,7 +208,7 @@ class SecretStore:
             _removed(folder)
 
     def masked(self, text: str) -> str:
-        """The text, with the names of secrets in place of values: those looked up so far, and those of variables.
+        """The text, with the names of secrets in place of values: values read so far, and those of variables.
 
         Each line of a value is replaced separately, because logs are printed line by line.
         """
@@ -216,7 +217,7 @@ class SecretStore:
         return text
 
     def masked_bytes(self, data: bytes) -> bytes:
-        """The same for bytes, which need not be text."""
+        """The same for bytes that need not be valid text."""
         for part, name in self._parts():
             data = data.replace(part, name.encode())
         return data
@@ -236,7 +237,7 @@ class SecretStore:
         return sorted(parts.items(), key=lambda part: len(part[0]), reverse=True)
 
     def keeps_any(self) -> bool:
-        """Whether generated values are stored for this environment."""
+        """Whether the environment has stored generated values."""
         return existing_folder(self._root, *self._path) is not None
 
     def _declaration(self, name: str) -> SecretData:
@@ -267,7 +268,7 @@ class SecretStore:
 
 
 def _removed(folder: Path) -> bool:
-    """Remove a folder if it is empty; whether it no longer exists."""
+    """Remove a folder if it is empty. Returns whether it is gone."""
     with suppress(OSError):
         folder.rmdir()
     return not folder.exists()
@@ -291,7 +292,7 @@ def _read_private(path: Path) -> bytes | None:
 
 
 def _write_once(path: Path, content: bytes) -> bytes:
-    """Write a private file unless it exists; return its content afterwards.
+    """Write a private file unless it exists, and return its content.
 
     If two processes write at the same time, both get the content of the first.
     """

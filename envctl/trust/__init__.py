@@ -1,1 +1,1 @@
-"""What a project may use of this host, and whether the user has allowed it."""
+"""What a project may use on this host, and whether the user has allowed it."""

@@ -1,8 +1,8 @@
-"""Whether the user has allowed what a project uses of this host.
+"""Decides whether the user has allowed what a project uses on this host.
 
-A fresh clone may name any command and any folder. Before they are used for the first time, they are shown, quoted exactly,
-and the user is asked. The answer is remembered by project and content, outside the project, as direnv's `allow` and git's
-`safe.directory` do.
+A fresh clone may name any command and any folder. Before their first use they are shown, quoted exactly, and the user
+is asked. The answer is stored by project and content, outside the project, like direnv's `allow` and git's
+`safe.directory`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 FILE: Final = "allowed.json"
 VARIABLE: Final = "ENVCTL_TRUSTED"
-"""Folders whose projects are trusted, as the file `trusted` in envctl's configuration folder names them."""
+"""A list of trusted project folders, in the format of the file `trusted` in envctl's configuration folder."""
 Ask: TypeAlias = "Callable[[Sequence[HostAccess]], bool | None]"
-"""Asks the user whether all of this may be done: yes, no, or None if nobody can be asked."""
+"""Asks the user to allow all accesses: yes, no, or None if there is nobody to ask."""
 
 
 def nobody(_accesses: Sequence[HostAccess]) -> None:
-    """Nobody can be asked."""
+    """Return None: there is nobody to ask."""
 
 
 # --- what is allowed --------------------------------------------------------------------------
@@ -38,7 +38,7 @@ def nobody(_accesses: Sequence[HostAccess]) -> None:
 def require(
     root: Path, accesses: Sequence[HostAccess], *, environ: Mapping[str, str], ask: Ask = nobody
 ) -> None:
-    """Return if everything is allowed, asking for what is not yet. EnvctlError, which lists it, if the user refuses."""
+    """Ask for everything that is not allowed yet. EnvctlError, with a list, if the user refuses."""
     new = missing(root, accesses, environ=environ)
     if not new:
         return
@@ -48,7 +48,7 @@ def require(
         return
     refused = answer is not None
     raise EnvctlError(
-        "this project reaches beyond its folder, and "
+        "this project wants access outside its folder, and "
         + ("you did not allow it" if refused else "nobody has allowed that yet"),
         details="\n".join(f"  {access}" for access in new),
         hint="read that; if you trust it, `envctl trust` or `envctl up --yes` allows exactly this"
@@ -59,7 +59,7 @@ def require(
 def missing(
     root: Path, accesses: Sequence[HostAccess], *, environ: Mapping[str, str]
 ) -> tuple[HostAccess, ...]:
-    """What has not been allowed yet."""
+    """The accesses that are not allowed yet."""
     if not accesses or _is_automation(environ) or is_trusted(root, environ):
         return ()
     known = _allowed(root)
@@ -67,20 +67,20 @@ def missing(
 
 
 def allow(root: Path, accesses: Iterable[HostAccess]) -> None:
-    """Remember that all of this is allowed."""
+    """Record that these accesses are allowed."""
     keys = sorted(_allowed(root) | {access.key for access in accesses})
     _write(root, {"version": 1, "allowed": keys})
 
 
 def revoke(root: Path) -> None:
-    """Forget everything that was allowed to a project."""
+    """Forget everything that was allowed for a project."""
     folder = existing_folder(root)
     if folder is not None:
         (folder / FILE).unlink(missing_ok=True)
 
 
 def is_trusted(root: Path, environ: Mapping[str, str]) -> bool:
-    """Whether the user's list of trusted folders has the project: by its path, or `FOLDER/*` for all below, or `*`."""
+    """Whether the user's list of trusted folders contains the project: its path, `FOLDER/*` for a parent, or `*`."""
     home = followed(root)
     for line in (*environ.get(VARIABLE, "").split(os.pathsep), *_listed(environ)):
         entry = line.strip()
@@ -98,7 +98,7 @@ def is_trusted(root: Path, environ: Mapping[str, str]) -> bool:
 
 
 def trusted_file(environ: Mapping[str, str]) -> Path:
-    """The user's list of trusted folders, one a line; it need not exist."""
+    """The user's list of trusted folders, one per line; it may not exist."""
     base = Path(environ.get("XDG_CONFIG_HOME") or "")
     return (base if base.is_absolute() else Path.home() / ".config") / "envctl" / "trusted"
 

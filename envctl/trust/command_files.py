@@ -1,4 +1,4 @@
-"""What of a project a command of the host runs or reads, as far as its words tell."""
+"""Finds the project files that a command on this host runs or reads, as far as its words show."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from envctl.host.links import followed
 from envctl.lazy_dataclass import dataclass
 
 _BETWEEN: Final = re.compile(r"(?:[\s;&|<>()`\"'{}=:,@!#]|\$\()+")
-"""What stands between words in a shell's text, in options and in addresses."""
+"""Characters that separate words in shell code, options and URLs."""
 _WRITTEN: Final = re.compile(r"(?<!<)>{1,2}\|?\s*[^\s;&|<>()`\"'$\\]+")
-"""Where a shell's output goes: what is only written there need not be allowed anew."""
+"""Redirections of output. A file that is only written need not be approved again when it changes."""
 _SHELLS: Final = frozenset(("sh", "ash", "bash", "dash", "fish", "ksh", "mksh", "zsh"))
 _COMPUTED: Final = re.compile(r"[$`*?\[~]|(?:^|[\s;&|(])(?:cd|pushd|eval|source|\.)\s")
-"""What makes the words of a shell's text other ones than it has, or looks for files elsewhere."""
+"""Shell syntax that changes words, or changes the folder in which files are looked up."""
 _RUNNERS: Final = frozenset(
     (
         *("make", "gmake", "just", "task", "rake", "ninja", "scons", "bazel", "cmake", "meson"),
@@ -30,15 +30,15 @@ _RUNNERS: Final = frozenset(
         *("tofu", "pulumi", "helm", "docker", "docker-compose", "podman", "vagrant", "envctl"),
     )
 )
-"""Programs that run what they find in the folder: a Makefile, scripts, a configuration that names programs."""
+"""Programs that run files of the current folder: a Makefile, scripts, or programs named in a configuration file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What of the project a command names.
+    """The project files that a command names.
 
-    `files` are regular files by their words; `links` lead out of it, as word and place. With `may_run_more` it may
-    run or read what its words do not tell.
+    `files` are the words for regular files; `links` are words for links that lead out of the project, with their
+    targets. `may_run_more` means that the command may run or read files that its words do not name.
     """
 
     files: tuple[str, ...]
@@ -47,7 +47,7 @@ class Named:
 
 
 def named(root: Path, argv: Sequence[str]) -> Named:
-    """Look at every word of a command that is run in the project's folder, and at the parts of each."""
+    """Examine every word of a command that runs in the project's folder, and the parts of each word."""
     home = followed(root)
     files: dict[Path, str] = {}
     links: dict[str, str] = {}
@@ -66,7 +66,7 @@ def named(root: Path, argv: Sequence[str]) -> Named:
             elif path.exists() and _is_below(path, home):
                 links[piece] = str(real)
         except (OSError, ValueError):
-            # Nothing that a command could open by that name.
+            # The command could not open a file of this name either.
             continue
     return Named(tuple(files.values()), tuple(links.items()), more)
 
@@ -77,12 +77,12 @@ def _is_runner(piece: str, argv: Sequence[str]) -> bool:
 
 
 def _is_below(path: Path, home: Path) -> bool:
-    """Whether a path is of the project, wherever its links lead."""
+    """Whether a path is in the project's folder, wherever its links lead."""
     return ".." not in path.parts and path.is_relative_to(home)
 
 
 def _pieces(word: str) -> Iterator[str]:
-    """A word, the words that a shell makes of it, and what stands between signs in it."""
+    """A word, the words that a shell would split it into, and the pieces between separators."""
     yield word
     if word.startswith("-"):
         yield word[2:]
@@ -98,7 +98,7 @@ def _pieces(word: str) -> Iterator[str]:
 
 
 def _is_computed(argv: Sequence[str]) -> bool:
-    """Whether a shell runs a file, or a text whose words are not what it says."""
+    """Whether a shell runs a script file, or code whose words are computed."""
     if Path(argv[0]).name not in _SHELLS:
         return False
     has_text = len(argv) > 1 and re.match(r"-[a-z]*c", argv[1])

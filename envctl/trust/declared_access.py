@@ -1,4 +1,4 @@
-"""What a resolved spec says of this host: where its secrets come from, and what it mounts. No plan is needed."""
+"""What a resolved spec uses on this host: the sources of its secrets, and its mounts. Needs no plan."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from envctl.trust.host_access import Mounted, SecretSource
 
 
 def secret_sources(resolved: Resolved, environ: Mapping[str, str]) -> Mapping[str, SecretSource]:
-    """Where the values of secrets come from; of a file outside the project also where it leads now."""
+    """The sources of secrets; for a file outside the project, also its present target."""
     root, sources = resolved.root, {}
     for name, secret in resolved.data["secrets"].items():
         file = secret["file"] or ""
@@ -29,7 +29,7 @@ def secret_sources(resolved: Resolved, environ: Mapping[str, str]) -> Mapping[st
 
 
 def mounted(resolved: Resolved) -> Iterator[Mounted]:
-    """What services mount of this host."""
+    """The files and folders of this host that services mount."""
     for name, service in resolved.data["services"].items():
         for index, mount in enumerate(service["mounts"]):
             yield Mounted(
@@ -45,7 +45,7 @@ def mounted(resolved: Resolved) -> Iterator[Mounted]:
 def mounted_by(
     environments: Iterable[str], load: Callable[[str], Resolved], *, alike: Collection[str]
 ) -> Iterator[Mounted]:
-    """What these environments mount, as far as their specs can be read; of those that are `alike` one is read."""
+    """What these environments mount, if their specs can be read. Of those in `alike`, only one is read."""
     shared: tuple[Mounted, ...] | None = None
     for name in environments:
         with suppress(EnvctlError):

@@ -1,7 +1,7 @@
-"""What a project runs or reads on this host, or shows to its services: the user allows each one separately.
+"""Everything that a project runs or reads on this host, or exposes to its services. The user allows each separately.
 
-Each is shown exactly, and identified by its words and the content of the project files that are part of it. Nothing is
-changed here; only files are read.
+Each access is shown exactly, and identified by its words and by the content of the project files that are part of it.
+This module only reads files and changes nothing.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ Source: https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt,
 
 @dataclass(frozen=True, slots=True)
 class HostAccess:
-    """One thing that a project runs or reads on this host, or shows to its services.
+    """One thing that a project runs or reads on this host, or exposes to its services.
 
     `text` is for the user. `exact` identifies it: its kind, and every word and path to the byte. `content` is a
     digest of the project's own files that are part of it: if they change, the user has to allow it again.
@@ -75,7 +75,7 @@ class HostAccess:
 
     @property
     def key(self) -> str:
-        """The key that consent is stored by. It never includes the text, whose wording may change."""
+        """The key under which consent is stored. It excludes the text, whose wording may change between versions."""
         exact = json.dumps([*self.exact, self.content], ensure_ascii=False)
         return hashlib.sha256(exact.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -86,7 +86,7 @@ class HostAccess:
 
 @dataclass(frozen=True, slots=True)
 class SecretSource:
-    """Where a secret's value comes from: `variable` is a variable that is set, `file` a file outside the project.
+    """The source of a secret's value: `variable` is a variable that is set, `file` a file outside the project.
 
     `real_file` is that file with links followed.
     """
@@ -100,7 +100,7 @@ class SecretSource:
 
 @dataclass(frozen=True, slots=True)
 class Mounted:
-    """A folder or file of this host that a service of an environment sees; `source` has all links followed."""
+    """A folder or file of this host that a service mounts; `source` has all links followed."""
 
     environment: str
     service: str
@@ -120,13 +120,13 @@ def host_accesses(
     machines: bool = False,
     shares_kernel: bool = False,
 ) -> tuple[HostAccess, ...]:
-    """What `up` of this plan would run, read or show of this host, each once.
+    """Everything that `up` of this plan would run, read or expose on this host, without duplicates.
 
-    `sources` are the sources of the plan's secrets. `elsewhere` is what the project's other environments mount. The other
-    arguments describe the backend: which of its templates become programs on this host, whether units run in machines,
-    and whether they share this host's kernel.
+    `sources` are the sources of the plan's secrets. `elsewhere` are the mounts of the project's other environments. The
+    other arguments describe the backend: which of its templates become programs on this host, whether units run in
+    machines, and whether they share this host's kernel.
     """
-    # This imports the whole model of a plan, which a command in a machine does not need.
+    # Imported here because it loads the whole plan model, which a command in a machine does not need.
     from envctl.plan.build_secrets import secret_names
 
     accesses: dict[HostAccess, None] = {}
@@ -146,7 +146,7 @@ def host_accesses(
 
 def _of_secret(name: str, source: SecretSource, root: Path) -> Iterator[HostAccess]:
     if source.variable:
-        text = f"takes the variable {source.variable} of your environment (secret {name})"
+        text = f"reads the variable {source.variable} of your environment (secret {name})"
         yield HostAccess(text, ("variable", name, source.variable), "", source.where)
     if source.command:
         yield command_access(name, source.command, root, source.where)
@@ -158,14 +158,14 @@ def _of_secret(name: str, source: SecretSource, root: Path) -> Iterator[HostAcce
 
 
 def command_access(name: str, argv: Sequence[str], root: Path, where: Place | None) -> HostAccess:
-    """Access by a secret's command; the project's programs and scripts that it names are part of it."""
+    """The access of a secret's command, including the project's programs and scripts that it names."""
     command = named(root, argv)
     notes = [f"secret {name}"]
     if command.files:
         notes.append(f"with {', '.join(map(quoted, command.files))} of the project")
     notes += [f"with {quoted(link)}, which leads to {quoted(to)}" for link, to in command.links]
     if command.may_run_more:
-        notes.append("and whatever it runs of this folder")
+        notes.append("and anything that it runs from this folder")
     return HostAccess(
         f"runs {' '.join(map(quoted, argv))} ({', '.join(notes)})",
         ("command", name, str(len(argv)), *argv, *itertools.chain(*command.links)),
@@ -208,7 +208,7 @@ def _of_unit(unit: Unit, plan: Plan, root: Path, *, machines: bool) -> Iterator[
 def _beyond_its_container(unit: Unit) -> Iterator[HostAccess]:
     for name in sorted(set(unit.run.process.capabilities) - _CONTAINED):
         where = unit.origins.get("process.capabilities") or unit.where
-        text = f"{unit.service} has the capability {name}, which reaches beyond its container"
+        text = f"{unit.service} has the capability {name}, which has effects outside its container"
         yield HostAccess(text, ("capability", unit.service, name), "", where)
 
 
@@ -222,7 +222,7 @@ def _changeable_git(
 
 
 def _has_root_of_machine(unit: Unit, plan: Plan) -> bool:
-    """Whether a unit, or one that shares its machine, runs as root of the machine, who can remove a folder's protection."""
+    """Whether a unit, or one in the same machine, runs as the machine's root, who can undo the protection of a folder."""
     from envctl.plan.model import Build
 
     shared = "machine" in unit.run.options
@@ -250,9 +250,9 @@ def _mounted(unit: Unit, plan: Plan) -> Iterator[Mounted]:
 def _below_others(
     mounts: Sequence[Mounted], elsewhere: Iterable[Mounted], root: Path
 ) -> Iterator[HostAccess]:
-    """Mounts of something inside a folder that another unit can write to.
+    """Mounts of a path inside a folder that another unit can write to.
 
-    Engines resolve a mount's path at each start of a unit, and the other unit can put a link there.
+    Engines resolve a mount's path each time a unit starts, and the other unit could put a link there.
     """
     every = list(dict.fromkeys((*mounts, *elsewhere)))
     ours = frozenset(mounts)
@@ -285,7 +285,7 @@ def _path(path: str, root: Path) -> str:
 
 
 def _is_own(mount: Mount, root: Path) -> bool:
-    """Whether a mount is a file or folder of the project. A socket never is: it leads to a program of the host."""
+    """Whether a mount is a file or folder of the project. A socket never is, because it leads to a program on the host."""
     source = Path(mount.source)
     try:
         if stat.S_ISSOCK(source.stat().st_mode):
@@ -296,7 +296,7 @@ def _is_own(mount: Mount, root: Path) -> bool:
 
 
 def _templates(root: Path, names: Iterable[str], backend: str) -> Iterator[HostAccess]:
-    """The project's own templates of programs for this host; they may include any other template, but nothing through a link."""
+    """The project's own templates for programs on this host. They may include other templates, but not through links."""
     folder = root / "templates"
     if folder.is_symlink() or (folder / backend).is_symlink():
         return
@@ -308,7 +308,7 @@ def _templates(root: Path, names: Iterable[str], backend: str) -> Iterator[HostA
                 for file in files
                 if file.endswith(".j2") and not Path(parent, file).is_symlink()
             )
-            text = f"runs what templates/{name} says, in {backend} on this host"
+            text = f"runs templates/{name} on this host, through {backend}"
             yield HostAccess(text, ("template", name), _content(root, every))
 
 
@@ -324,9 +324,9 @@ def _content(root: Path, files: Iterable[str]) -> str:
 
 
 def quoted(word: str) -> str:
-    """A word quoted for a shell; control characters and invisible ones are shown by their numbers.
+    """A word quoted for a shell; control and invisible characters are shown by their codes.
 
-    Different words never look the same: a backslash, which starts a number, is doubled.
+    Different words never look the same, because a backslash, which starts a code, is doubled.
     """
     return shlex.quote("".join(map(_shown, word)))
 

@@ -1,4 +1,4 @@
-"""What one target uses of this host, and whether the user has approved it."""
+"""What a target uses on this host, and whether the user has approved it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from envctl.trust.host_access import HostAccess, Mounted, SecretSource, host_acc
 
 
 class SessionAccess:
-    """What bringing a target up would run, read or show of this host (`accesses`), and the user's approval of it.
+    """Everything that a target would run, read or expose on this host (`accesses`), and the user's approval.
 
-    From the moment it is approved the values of secrets may come from where `sources` says.
+    After approval, the values of secrets may come from `sources`.
     """
 
     def __init__(
@@ -37,16 +37,16 @@ class SessionAccess:
 
     @property
     def unapproved(self) -> tuple[HostAccess, ...]:
-        """What of that the user has not approved yet."""
+        """The accesses that the user has not approved yet."""
         return missing(self._root, self.accesses, environ=self._environ)
 
     def require(self, ask: Ask) -> None:
-        """Return once all of it is approved, asking if need be. EnvctlError if it is not."""
+        """Ask for approval if necessary. EnvctlError if the user does not approve."""
         require(self._root, self.accesses, environ=self._environ, ask=ask)
         self._allow()
 
     def use_what_is_approved(self) -> None:
-        """Use what the user has approved already; nobody is asked."""
+        """Use the accesses if the user has already approved them. Does not ask."""
         if not self.unapproved:
             self._allow()
 
@@ -66,7 +66,7 @@ def session_access(
     store: SecretStore,
     elsewhere: Iterable[Mounted],
 ) -> SessionAccess:
-    """What a plan uses of this host on a backend with these capabilities; `elsewhere` is what other environments mount."""
+    """What a plan uses on this host, on a backend with these capabilities; `elsewhere` are other environments' mounts."""
     sources = secret_sources(resolved, environ) if resolved else {}
     accesses = host_accesses(
         plan,

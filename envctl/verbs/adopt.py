@@ -99,7 +99,7 @@ def home_of_found(environment: FoundEnvironment) -> str:
         if home and identify(home) == scope.project_id:
             return home
     raise EnvctlError(
-        f"{scope.environment} on {environment.backend} does not tell where it was brought up from",
+        f"{scope.environment} on {environment.backend} does not record which folder it was started from",
         hint=f"`envctl down {scope.environment}@{environment.backend} --id {scope.project_id}` removes it",
     )
 
@@ -149,7 +149,7 @@ def adopt(
         raise EnvctlError(
             f"{scope.environment}@{backend.name} of {scope.project} belongs to {environment.scope.root}, which still"
             " exists",
-            hint="this folder is a copy: `up` brings up one of its own; --force takes the other's over",
+            hint="this folder is a copy: `up` creates a separate environment; --force takes over the existing one",
         )
     former = Path(environment.scope.root)
     checkouts.adopt(former, home_of_found(environment), Path(scope.root))
@@ -172,7 +172,7 @@ def _to_adopt(backend: Backend, scope: Scope, identity: str) -> FoundEnvironment
     name = f"{scope.environment}@{backend.name} of {scope.project}"
     if not candidates:
         raise EnvctlError(
-            f"nothing of {name} was brought up from another folder",
+            f"no other folder has {name}",
             hint="`envctl list` shows all environments on this machine",
         )
     if len(candidates) > 1:

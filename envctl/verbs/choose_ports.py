@@ -52,7 +52,7 @@ def choose_ports(session: Session) -> None:
 def note_free_ports(session: Session) -> None:
     """Note that ports of this host differ from the spec, if the user chose free ports."""
     if session.port_record.free_ports:
-        text = f"takes free ports in this checkout; `envctl up {session.target} --no-free-ports` takes those of the spec"
+        text = f"uses free ports in this checkout; `envctl up {session.target} --no-free-ports` returns to the ports of the spec"
         session.project.report(Progress(session.id, Stage.NOTE, text))
 
 
@@ -76,5 +76,5 @@ def _tell_moved(session: Session, before: Mapping[str, int], chosen: Mapping[str
     """Note which ports have changed because another program uses them."""
     for key, number in chosen.items():
         if key in before and before[key] != number:
-            text = f"port {before[key]} of this host is in use or another checkout's; {number} takes its place"
+            text = f"port {before[key]} of this host is in use or belongs to another checkout; using {number} instead"
             session.project.report(Progress(key.partition(" ")[0], Stage.NOTE, text))

@@ -93,5 +93,5 @@ def _note_kept_secrets(session: Session) -> None:
     """Note that generated secrets are kept despite `--volumes`, because no units or volumes were found."""
     if session.store.keeps_any():
         where = state_path(session.project.root, "secrets", session.target.environment)
-        text = f"nothing of it was found, so its generated secrets stay: {where}"
+        text = f"no units or volumes were found, so the generated secrets are kept: {where}"
         session.project.report(Progress(session.id, Stage.NOTE, text))

@@ -20,8 +20,8 @@ def facts(project: Project, target: Target) -> Facts:
     session = Session(project, target)
     if not session.backend.capabilities.executes:
         raise EnvctlError(
-            f"{session.id} is on paper only: it has no facts",
-            hint=f"another backend has: {session.target.environment}@{DEFAULT_BACKEND}",
+            f"{session.id} is simulated, so it has no facts",
+            hint=f"use another backend: {session.target.environment}@{DEFAULT_BACKEND}",
         )
     states = session.observe().units
     services = [unit for unit in session.plan.units if unit.kind is Kind.SERVICE]
@@ -34,7 +34,7 @@ def facts(project: Project, target: Target) -> Facts:
             idle[unit.name] = _no_facts(state)
             session.report(Progress(unit.name, Stage.NOTE, idle[unit.name]))
     if not running and not any(unit.name in states for unit in services):
-        brief = f"nothing of {session.target.environment} runs on {session.backend.name}"
+        brief = f"{session.target.environment} is not running on {session.backend.name}"
         raise nothing_up(session, brief)
     session.access.use_what_is_approved()
     session.secrets.look_up()

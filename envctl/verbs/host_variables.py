@@ -25,7 +25,7 @@ def host_variables(project: Project, target: Target, service: str = "") -> Mappi
     unit = select(plan, (service,)).replicas(service)[0] if service else None
     observed = session.backend.observe()
     if not observed.units:
-        raise nothing_up(session, f"nothing of {target.environment} is up")
+        raise nothing_up(session, f"{target.environment} is not up")
     variables = dict(_addresses(plan, observed))
     if unit is None:
         return variables

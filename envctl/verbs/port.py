@@ -32,7 +32,7 @@ def published_ports(
     session = Session.of_existing(project, target)
     observed = session.backend.observe()
     if not observed.units:
-        raise nothing_up(session, f"nothing of {target.environment} is up")
+        raise nothing_up(session, f"{target.environment} is not up")
     names = sorted(named_units(session, observed, (unit,) if unit else ()))
     if unit and not any(observed.units[name].published for name in names):
         require_running(session, names[0] if names else unit)

@@ -73,6 +73,6 @@ def _plan_with_image_volumes(session: Session) -> Plan:
         volumes = {}
     for unit in units:
         if volumes.get(unit.name) is None:
-            text = "its image is not at hand: volumes that it declares get no names here"
+            text = "its image is not available, so volumes that it declares get no names here"
             session.report(Progress(unit.name, Stage.NOTE, text))
     return plan_with_volumes(plan, volumes)

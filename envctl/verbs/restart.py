@@ -49,6 +49,6 @@ def _existing(session: Session, observed: Observed, *, dependents: bool) -> UpRe
         require_existing(session, name, observed)
     forced = restarts(plan, observed, names, dependents=dependents)
     if not forced:
-        raise nothing_up(session, f"nothing of {session.target.environment} is up")
+        raise nothing_up(session, f"{session.target.environment} is not up")
     units = tuple(unit for unit in plan.units if unit.name in forced)
     return UpRequest(replace(plan, units=units), forced=forced)

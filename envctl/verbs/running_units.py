@@ -29,9 +29,7 @@ def units_with_logs(session: Session, names: Sequence[str]) -> tuple[str, ...]:
             raise _not_existing(session, name, existing)
         units.update(dict.fromkeys(matches))
     if not units:
-        raise nothing_up(
-            session, f"nothing of {session.target.environment} is up: there are no logs"
-        )
+        raise nothing_up(session, f"{session.target.environment} is not up, so it has no logs")
     return tuple(units)
 
 
@@ -81,8 +79,8 @@ def require_running(session: Session, name: str) -> None:
     state = existing[name]
     if state.status in (Status.UNREACHABLE, Status.UNKNOWN):
         raise EnvctlError(
-            f"{name} is {state.status}: {state.cause or 'nobody can tell why'}",
-            hint=f"`envctl status {target}` looks again; `envctl up {target}` tries for longer",
+            f"{name} is {state.status}: {state.cause or 'cause unknown'}",
+            hint=f"`envctl status {target}` checks again; `envctl up {target}` waits longer",
         )
     if state.status.is_over and _is_task(session, name):
         ended = (

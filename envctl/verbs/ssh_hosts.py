@@ -18,7 +18,7 @@ def ssh_hosts(project: Project, target: Target, unit: str = "") -> Mapping[str, 
     backend = session.backend
     if not isinstance(backend, ReachedBySsh):
         error = unsupported(backend, "ssh-config")
-        error.hint = f"its units are no machines; `envctl shell {target}` opens a shell in one"
+        error.hint = f"its units are not machines; `envctl shell {target}` opens a shell in one"
         raise error
     names = None
     if unit:

@@ -32,7 +32,7 @@ def top(
     if not names and services:
         require_running(session, services[0])
     if not names:
-        raise nothing_up(session, f"nothing of {target.environment} is running")
+        raise nothing_up(session, f"no unit of {target.environment} is running")
     return dict(zip(names, all_at_once(backend.processes, names), strict=True))
 
 

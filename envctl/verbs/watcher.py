@@ -99,7 +99,7 @@ class Watcher:
         observed = session.backend.observe()
         require_names(session, observed, services)
         if not observed.units:
-            raise nothing_up(session, f"nothing of {target.environment} is up")
+            raise nothing_up(session, f"{target.environment} is not up")
 
     def watched(self) -> Watched:
         """The files and folders whose changes matter."""

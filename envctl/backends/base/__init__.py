@@ -1,4 +1,4 @@
-"""The protocol of backends: they observe, and apply one change at a time; they decide nothing."""
+"""The protocol of backends. A backend observes, and applies one change at a time; it decides nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a backend is made with: its scope, and the services of envctl that it may use."""
+"""What a backend is created with: its scope, and the services of envctl that it may use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _no_images() -> ImageEngine:
 
 
 def _no_base(_base: Base) -> None:
-    """Without a container engine there is nothing to prepare."""
+    """Do nothing: without a container engine, no base has to be prepared."""
 
 
 def _no_root(build: Build, _folder: Path) -> None:
@@ -50,14 +50,14 @@ def _no_template(_template: str, _context: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a backend gets: whose resources it works on, and the services of envctl that it may use.
+    """What a backend gets: the scope of its resources, and the services of envctl that it may use.
 
-    `secret` returns a secret's value, and generates it if necessary; `render` fills in one of the backend's templates;
-    `trust` is the CA bundle that builds need behind an inspecting proxy, or None; `images` opens a container engine;
-    `have_base` makes sure that it has the image of a base; `bootstrap` makes a build of packages, texts and commands,
-    on a base of the catalogue, as a root filesystem in a folder, without an engine. `template_digest` is a digest of the
-    project's own templates for images, or "": other projects do not share what they make. `build_inputs` returns
-    what a build gets while it runs; `busy` says whether a command is changing the environment now.
+    `secret` returns a secret's value, and generates it if necessary. `render` fills in one of the backend's templates.
+    `trust` is the CA bundle that builds need behind an inspecting proxy, or None. `images` opens a container engine,
+    and `have_base` makes sure that it has the image of a base. `bootstrap` builds packages, texts and commands on a
+    base of the catalogue into a root filesystem in a folder, without an engine. `template_digest` is a digest of the
+    project's own templates for images, or ""; other projects do not share their images. `build_inputs` returns a
+    build's inputs. `busy` returns whether a command is changing the environment now.
     """
 
     scope: Scope

@@ -1,4 +1,4 @@
-"""What a backend may support beside the protocol: each class is for a command or a kind of engine."""
+"""Optional protocols of backends: each class is for one command or one kind of engine."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class HostChecks(Protocol):
 
     @staticmethod
     def host_findings(host: Host, *, images_only: bool = False) -> Sequence[Finding]:
-        """Check this machine and change nothing. A method of the class: no backend is opened for it.
+        """Check this machine and change nothing. A class method, so that no backend has to be opened.
 
-        With `images_only`, only what building images needs, for backends that start from images.
+        With `images_only`, check only the requirements for building images, for backends that start from images.
         """
 
 
@@ -35,10 +35,10 @@ class RecordsHooks(Protocol):
     """A backend that records which hooks have succeeded. Others do not support `after_start` hooks."""
 
     def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
-        """Run an `after_start` hook as `exec` does; its exit code.
+        """Run an `after_start` hook like `exec`; its exit code.
 
-        If that is 0, the digest `hook` is recorded with the unit: `observe` reports it among the unit's `hooks` until
-        envctl starts the unit again.
+        If the exit code is 0, the digest `hook` is recorded with the unit. `observe` reports it among the unit's
+        `hooks` until envctl starts the unit again.
         """
 
 
@@ -47,14 +47,14 @@ class RunsOneOffs(Protocol):
     """A backend that can run a command as a separate unit, for `envctl run`."""
 
     one_offs_need_unit: bool
-    """Whether a one-off needs the existing unit; otherwise it is made from the plan."""
+    """Whether a one-off needs the existing unit; otherwise it is created from the plan."""
 
     def run_one_off(self, unit: Unit, execution: Execution, ready: Callable[[], object]) -> int:
-        """Run a command with everything that a unit has: image, user, environment, network, mounts, volumes, secrets; its exit code.
+        """Run a command with a unit's image, user, environment, network, mounts, volumes and secrets; its exit code.
 
-        Without a command, the unit's own is run. The unit itself does not change, and the one-off is always removed.
-        `ready` is called when the rest of the environment does not change any more because of it. NotRunningError if it
-        needs the unit and that does not exist.
+        Without a command, the unit's own command runs. The unit itself does not change, and the one-off is always
+        removed. `ready` is called as soon as the one-off needs nothing more from the environment. NotRunningError if
+        the one-off needs the unit and that does not exist.
         """
 
 
@@ -63,7 +63,7 @@ class FindsEnvironments(Protocol):
     """A backend whose engine knows all of its environments, wherever their projects are."""
 
     def environments(self) -> Sequence[str]:
-        """The names of all environments of this checkout that have units, whether the spec has them or not."""
+        """The names of all environments of this checkout that have units, even those removed from the spec."""
 
     def everything(self) -> Sequence[FoundEnvironment]:
         """All environments, of all projects."""
@@ -85,7 +85,7 @@ class KeepsVolumes(Protocol):
 
 @runtime_checkable
 class ReadsFiles(Protocol):
-    """A backend that can read a unit's files from outside, whatever root may do inside."""
+    """A backend that can read a unit's files from outside, even those that root inside may not read."""
 
     def archive(self, unit: str, path: str) -> Iterator[bytes]:
         """A tar archive of a file or folder. EnvctlError if it does not exist."""
@@ -93,14 +93,14 @@ class ReadsFiles(Protocol):
 
 @runtime_checkable
 class ListsPorts(Protocol):
-    """A backend whose engine may publish ports on another host than this one."""
+    """A backend whose engine may publish ports on another host."""
 
     def published_ports(self) -> frozenset[int]:
-        """The ports that the engine publishes on its host, for whoever it is."""
+        """All ports that the engine publishes on its host."""
 
 
 class PathKind(StrEnum):
-    """What is at a path of a unit, with links followed."""
+    """What is at a path in a unit, with links followed."""
 
     FOLDER = "folder"
     FILE = "file"
@@ -109,7 +109,7 @@ class PathKind(StrEnum):
 
 @runtime_checkable
 class CopiesFiles(Protocol):
-    """A backend that can copy files out of and into units, for `envctl cp`. NotRunningError if a unit does not exist."""
+    """A backend that can copy files from and to units, for `envctl cp`. NotRunningError if a unit does not exist."""
 
     def path_kind(self, unit: str, path: str) -> PathKind:
         """What is at an absolute path of a unit."""
@@ -123,9 +123,9 @@ class CopiesFiles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UnitProcess:
-    """A process of a unit. `user` is the number of its user, `memory` the bytes of RAM that it has, None if unknown.
+    """A process of a unit. `user` is the id of its user, `memory` its RAM in bytes, None if unknown.
 
-    `time` is the processor time that it has used, "00:01:02".
+    `time` is the CPU time that it has used, "00:01:02".
     """
 
     pid: int
@@ -140,12 +140,12 @@ class ListsProcesses(Protocol):
     """A backend that can list the processes of units, for `envctl top`."""
 
     def processes(self, unit: str) -> Sequence[UnitProcess]:
-        """The processes of a unit, as seen from the system that it runs on. NotRunningError if it does not run."""
+        """The processes of a unit, as its host or machine sees them. NotRunningError if the unit is not running."""
 
 
 @dataclass(frozen=True, slots=True)
 class SshHost:
-    """How a machine is reached over SSH: the values of OpenSSH's options of these names, but for `units` that it has."""
+    """How to reach a machine by SSH: values of the OpenSSH options with these names, and the machine's `units`."""
 
     units: tuple[str, ...]
     address: str
@@ -159,12 +159,12 @@ class ReachedBySsh(Protocol):
     """A backend whose units are in machines with an SSH server, for `envctl ssh-config`."""
 
     def ssh_hosts(self) -> Sequence[SshHost]:
-        """The machines that run."""
+        """The running machines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """An image, box or base that nothing uses; `size` is in bytes, None if unknown, `id` is the engine's word for it."""
+    """An image, box or base that nothing uses; `size` is in bytes, None if unknown; `id` is the engine's identifier."""
 
     kind: str
     name: str
@@ -174,13 +174,13 @@ class Garbage:
 
 @runtime_checkable
 class CollectsGarbage(Protocol):
-    """A backend that keeps what it has built, and can tell what of that nothing uses, for `envctl gc`."""
+    """A backend that stores builds, and knows which are unused, for `envctl gc`."""
 
     def garbage(self, needed: Collection[str]) -> Sequence[Garbage]:
-        """What no environment of any project uses, and is not `needed`: digests of builds, names of images. Never data."""
+        """What no environment of any project uses and is not in `needed` (digests, image names). Never data."""
 
     def remove_garbage(self, garbage: Garbage) -> bool:
-        """Remove it, unless something uses it by now; whether it is gone."""
+        """Remove it, unless it is in use by now. Returns whether it is gone."""
 
 
 @runtime_checkable
@@ -196,19 +196,19 @@ class LaysOutPlans(Protocol):
 
 @runtime_checkable
 class MachineBuilds(Protocol):
-    """A backend that makes machines from images or bases, or by building in a machine."""
+    """A backend that creates machines from images or bases, or by building in a machine."""
 
     def extra_builds(self, source: Source | Base) -> Sequence[ExtraBuild]:
-        """The additional builds that a unit from this source, or a machine from this base, needs.
+        """The additional builds for a unit from this source, or for a machine from this base.
 
-        A build comes after those it is based on. Talks to no engine.
+        Builds come after those that they are based on. Talks to no engine.
         """
 
     def builds_in_vm(self, build: Build) -> bool:
-        """Whether it does this build in a machine, and needs no image of it."""
+        """Whether this build runs in a machine, and so needs no image."""
 
     def pin_images(self, source_ids: Mapping[str, str]) -> None:
-        """From now on, make machines only from these: by build or image, its content or a verifier's `source_id`.
+        """From now on, create machines only from these: by build or image, its content or a verifier's `source_id`.
 
         `observe` then reports boxes from other sources as missing, and their units as outdated.
         """
@@ -227,16 +227,16 @@ class KeepsImages(Protocol):
 
 @runtime_checkable
 class ImageEngine(KeepsImages, Backend, Protocol):
-    """A container engine, for backends that make machines from images, and for what inspects images."""
+    """A container engine, for backends that create machines from images, and for code that inspects images."""
 
     def name_of(self, source: Source) -> str:
-        """The name of the image of a unit's source, whether it exists or not."""
+        """The name of the image of a unit's source, even if the image does not exist."""
 
     def have(self, unit: str, build: Build | DockerfileBuild) -> str:
-        """The name of a build's image, which is built if it does not exist."""
+        """The name of a build's image. Builds the image if it does not exist."""
 
     def run_script(self, image: str, container_script: ContainerScript) -> bytes:
-        """Run a script in a temporary copy of an image; its output. EnvctlError, with its errors, if it fails."""
+        """Run a script in a temporary copy of an image; its output. EnvctlError, with the script's errors, if it fails."""
 
     def export(self, image: str, folder: Path) -> None:
         """Unpack the root filesystem of an image, with owners and modes, into a folder."""

@@ -1,4 +1,4 @@
-"""What every backend has: its methods, what it can do, and the values that they take and return."""
+"""The protocol that every backend implements: methods, capabilities, and the types of their values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TemplateRoles:
     """What a backend's templates are used for. Paths are relative to the backend's folder: "compose.yaml.j2"."""
 
     outside_images: frozenset[str] = frozenset()
-    """Templates of rendered folders and of running units. All others make images: a project's own versions change its builds."""
+    """Templates of rendered folders and units. All others make images: a project's own versions change its builds."""
     on_host: tuple[str, ...] = ()
     """Templates of programs that run on this host: a project's own versions need approval."""
 
@@ -48,7 +48,7 @@ class Capabilities:
 
 
 _SHOWN: Final = 100
-"""Characters of a command that an error shows."""
+"""The maximum length of a command in an error, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Execution:
 
     @property
     def shown(self) -> str:
-        """The command in one short line: a script may have pages."""
+        """The command on one short line; a script may be pages long."""
         line = " ".join(" ".join(self.argv).split())
         return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
 
@@ -124,11 +124,11 @@ class Backend(Protocol):
     def apply(self, change: Change) -> None:
         """Apply one change completely. Several threads call this at the same time, for different units.
 
-        If it was killed half-way, applying the change again must converge.
+        After a run that was killed half-way, applying the change again must converge.
         """
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
-        """Run the unit's health probe inside it, once: whether it is healthy, and the probe's output."""
+        """Run the unit's health check inside it, once: whether it is healthy, and the check's output."""
 
     def exec(self, unit: str, execution: Execution) -> int:
         """Run a command inside a unit; its exit code. NotRunningError if the unit is not running."""

@@ -1,1 +1,1 @@
-"""What several backends use."""
+"""Code that several backends share."""

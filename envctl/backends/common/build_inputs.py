@@ -1,4 +1,4 @@
-"""What a build gets while it runs, and scripts that look into its result."""
+"""The inputs of a build, and scripts that inspect its result."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ BROUGHT: Final = "/.envctl"
 class ContainerScript:
     """A shell script that runs in a temporary copy of an image, as root, with `arguments`.
 
-    Files that it leaves in BROUGHT are copied to the folder `bring`; without `bring` it has no capabilities and can
-    write nothing. With `network` it may download files, and the host's certificates are trusted. `timeout` in seconds.
+    Files that it leaves in BROUGHT are copied to the folder `bring`. Without `bring` it has no capabilities and cannot
+    write anything. With `network` it may download files and trusts the host's certificates. `timeout` is in seconds.
     """
 
     script: str
@@ -37,7 +37,7 @@ RunScript: TypeAlias = Callable[[ContainerScript], bytes]
 
 
 class OtherBaseError(EnvctlError):
-    """The base that a build starts from is not the locked one."""
+    """The base of a build is not the locked one."""
 
 
 class BuildVerifier(Protocol):
@@ -45,22 +45,22 @@ class BuildVerifier(Protocol):
 
     @property
     def source_id(self) -> str:
-        """What to record as the source of the result, if it passes."""
+        """The id to record as the source of the result, if the checks pass."""
 
     def before(self, run: RunScript) -> None:
-        """Check the base before the build's steps. OtherBaseError, which names what differs, if it is not the locked one."""
+        """Check the base before the build's steps. OtherBaseError, with the differences, if it is not the locked one."""
 
     def after(self, run: RunScript) -> None:
-        """Check the result after them. EnvctlError, which names what differs, if it is not the locked one."""
+        """Check the result after the steps. EnvctlError, with the differences, if it is not the locked one."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildInputs:
-    """What a build gets while it runs; nothing of it stays in the result.
+    """What a build may use while it runs. None of it stays in the result.
 
-    `files`, by path, are in a folder mounted at /media; `env` are variables of its commands. An `offline` build
-    has no network; a `fresh` one does not use the builder's cache. The `verifier` checks a build in a machine, which
-    leaves no image to look into.
+    `files`, by path, are in a folder mounted at /media; `env` are variables of its commands. An `offline` build has no
+    network; a `fresh` build does not use the builder's cache. The `verifier` checks a build in a machine, because that
+    leaves no image to inspect.
     """
 
     files: Mapping[str, str | Path] = field(default_factory=dict)
@@ -75,9 +75,9 @@ NO_BUILD_INPUTS: Final = BuildInputs()
 
 @dataclass(frozen=True, slots=True)
 class ExtraBuild:
-    """A build that a backend needs beside those of the spec, or on top of one of them.
+    """A build that a backend needs in addition to those of the spec, possibly on top of one of them.
 
-    `downloads` are packages that its commands download without installing them; each is downloaded with its dependencies.
+    Its commands download the packages in `downloads` with their dependencies, without installing them.
     """
 
     build: Build
@@ -87,7 +87,7 @@ class ExtraBuild:
 def secret_values(
     build: Build | DockerfileBuild, value: Callable[[str], bytes]
 ) -> Mapping[str, bytes]:
-    """The values of the secrets that a build uses. EnvctlError, with the place of the build, if one has no value."""
+    """The values of the secrets that a build uses. EnvctlError, with the build's place, if a value is missing."""
     from envctl.plan.build_secrets import build_secrets
 
     try:

@@ -22,7 +22,7 @@ _TYPES: Final = {
 
 
 def add_file(tar: tarfile.TarFile, path: str, file: ContextFile, *, project: PlannedFiles) -> None:
-    """Add a file of the project; a symbolic link stays one.
+    """Add a file of the project; a symbolic link stays a link.
 
     EnvctlError if it cannot be read, or has changed since it was planned.
     """
@@ -52,7 +52,7 @@ def add_content(tar: tarfile.TarFile, path: str, source: Path) -> None:
 
 
 def add_text(tar: tarfile.TarFile, path: str, text: str, *, mode: int = 0o644) -> None:
-    """Add a text as a file. Its time depends on the text, so that caches notice another text."""
+    """Add a text as a file. Its time depends on the text, so that caches notice a change."""
     data = text.encode("utf-8", "surrogateescape")
     member = _member(path, mode, content_time(hashlib.sha256(data).hexdigest()))
     member.size = len(data)

@@ -1,4 +1,4 @@
-"""Limits on output that is read: an image or a container may print anything, without end."""
+"""Limits output that is read, because an image or container may print without end."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final
 from envctl.errors import EnvctlError
 
 MAX_OUTPUT: Final = 64 * 1024 * 1024
-"""Bytes of a command's output that are read: the manifest of thousands of packages has about one million."""
+"""The maximum size of a command's output in bytes. The manifest of thousands of packages has about one million."""
 
 
 def capped_chunks(chunks: Iterable[bytes], most: int, what: str) -> Iterator[bytes]:
-    """The chunks, up to `most` bytes in total. EnvctlError, which names `what` they are, if there are more."""
+    """The chunks, up to `most` bytes in total. EnvctlError, which mentions `what`, if there are more."""
     size = 0
     for chunk in chunks:
         size += len(chunk)
@@ -22,14 +22,14 @@ def capped_chunks(chunks: Iterable[bytes], most: int, what: str) -> Iterator[byt
 
 
 class CappedBuffer:
-    """A writer that stores the first `most` bytes and drops the rest: an error in a reader's thread would be lost."""
+    """Stores the first `most` bytes written and drops the rest. An error would be lost in a reader's thread."""
 
     def __init__(self, most: int = MAX_OUTPUT) -> None:
         self._most = most
         self._data = bytearray()
 
     def __call__(self, data: bytes) -> None:
-        """Write more."""
+        """Write data."""
         self._data += data[: self._most + 1 - len(self._data)]
 
     @property

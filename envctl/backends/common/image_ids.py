@@ -1,4 +1,4 @@
-"""Records the latest image of each build on this host: what is made from images need not ask an engine every time."""
+"""Records the latest image of each build on this host, so that code that uses images need not always ask an engine."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _FOLDER = "images"
 
 
 def note(build: str, content: str) -> None:
-    """Record the content of a build's image; its id would not do, as it differs between projects.
+    """Record the content of a build's image. The image's id would not do, as it differs between projects.
 
-    Nothing fails without this record.
+    The record is optional: errors are ignored.
     """
     file = shared(_FOLDER, build)
     with suppress(OSError):

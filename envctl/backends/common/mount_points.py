@@ -1,6 +1,6 @@
-"""Places in mounted folders of this host where something else of the unit is mounted, such as a volume at node_modules.
+"""Creates mount points inside mounted folders of this host, such as node_modules for a volume.
 
-An engine creates them as root. So envctl creates them before, as the owner of the folder.
+An engine would create them as root. So envctl creates them first, as the owner of the folder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def make_mount_points(run: Run) -> None:
-    """Create the places that do not exist yet. Links are not followed; what cannot be created is left to the engine."""
+    """Create the missing mount points. Does not follow links. The engine handles those that cannot be created."""
     for mount in run.mounts:
         if mount.read_only or not Path(mount.source).is_dir():
             continue
@@ -30,7 +30,7 @@ def make_mount_points(run: Run) -> None:
 
 
 def _targets(run: Run) -> Iterator[tuple[str, bool]]:
-    """Where something is mounted, and whether that is a file."""
+    """The mount points, and whether each is a file."""
     yield from ((volume.target, False) for volume in run.volumes)
     yield from ((mount.target, Path(mount.source).is_file()) for mount in run.mounts)
 
@@ -53,7 +53,7 @@ def _make(folder: str, parts: list[str], *, is_file: bool) -> None:
 
 
 def _make_part(folder: int, name: str, *, is_file: bool) -> bool:
-    """Create a file or folder in a folder; False if there is something of that name."""
+    """Create a file or folder in an open folder; False if the name exists."""
     try:
         if is_file:
             os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=folder))

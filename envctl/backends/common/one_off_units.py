@@ -1,4 +1,4 @@
-"""The unit of a one-off: that of a service or task, with another command. Pure."""
+"""The unit of a one-off: a service or task with another command. Pure."""
 
 from __future__ import annotations
 

@@ -11,11 +11,11 @@ _Result = TypeVar("_Result")
 
 
 def all_at_once(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
-    """The results, in the order of the items. The first error is raised when all calls have ended."""
+    """The results, in the order of the items. After all calls have ended, the first error is raised."""
     items = list(items)
     if len(items) < 2:
         return [function(item) for item in items]
-    # The executors of `concurrent.futures` import `logging`, which takes longer than what most calls wait for.
+    # `concurrent.futures` imports `logging`, which takes longer than most calls.
     from threading import Thread
 
     results: dict[int, _Result] = {}

@@ -7,7 +7,7 @@ from envctl.plan.model import Unit
 
 
 class PortTakenError(EnvctlError):
-    """A unit's port is in use; `by` names who uses it, "" if that is unknown."""
+    """A unit's port is in use; `by` names its user, "" if unknown."""
 
     unit: Unit
     port: int
@@ -19,7 +19,7 @@ def port_taken(
 ) -> PortTakenError:
     """The error for a unit whose port is in use, with the place and variable that chose the port.
 
-    `by` names who uses the port, if that is known; `message` is that of the program that failed.
+    `by` names the user of the port, if known; `message` is the error of the program that failed.
     """
     where = unit.where_port(port)
     note = where.note if where else ""

@@ -1,7 +1,7 @@
-"""Health probes: the command that runs inside the unit, the same for the engine and for `up`.
+"""Health checks: the command that runs inside the unit, the same for the engine and for `up`.
 
-An HTTP or TCP probe is one POSIX shell script that uses whatever tool the image has. URL, host and port
-are arguments of the script, never part of its text.
+An HTTP or TCP check is a POSIX shell script that uses whatever tool the image has. URL, host and port are arguments of
+the script, never part of its text.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from envctl.plan.exit_state import exit_text
 from envctl.plan.model import Probe, ProbeKind, Run
 
 MOST_OUTPUT: Final = 64 * 1024
-"""Bytes of a probe's output that are stored."""
+"""How much output of a health check is stored, in bytes."""
 _LATE: Final = frozenset(
     {"timed out", "connection timed out", "io::socket::inet: connect: timeout"}
 )
-"""What the tools below print when they time out."""
+"""Messages that the tools below print when they time out."""
 _PYTHON_HTTP: Final = """\
 import sys, urllib.request, urllib.error
 class Stay(urllib.request.HTTPRedirectHandler):
@@ -70,7 +70,7 @@ my ($status) = (<$to> // "") =~ m{^HTTP/\\S+ (\\d+)} or do { print "no HTTP answ
 print "HTTP $status\\n"; exit($status >= 400);
 """
 
-# The tools are children of the shell, so that `facts` can tell from its arguments which processes are the probe's.
+# The tools stay children of the shell, so that `facts` can recognise the check's processes by the shell's arguments.
 _HTTP: Final = """\
 url=$1 seconds=$2
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -124,7 +124,7 @@ echo "no python3, perl, nc or bash in the image to probe with: use {command: [..
 
 
 def test(probe: Probe) -> tuple[str, ...]:
-    """The command that runs the probe once: exit code 0 is healthy; its output says why."""
+    """The command that runs the health check once: exit code 0 is healthy; its output says why."""
     seconds = str(max(1, ceil(probe.timeout)))
     match probe.kind:
         case ProbeKind.COMMAND:
@@ -139,15 +139,15 @@ def test(probe: Probe) -> tuple[str, ...]:
 
 
 class CutShortError(EnvctlError):
-    """A probe was ended before its own timeout: its result is unknown."""
+    """A health check was ended before its own timeout, so its result is unknown."""
 
 
 def ask(
     probe: Probe, run: Callable[[Execution], int], *, grace: float, cut_short: bool = False
 ) -> tuple[bool, str]:
-    """Run the probe once with `run`, which runs commands inside: whether it passed, and its output.
+    """Run the health check once with `run`, which runs commands in the unit: whether it passed, and its output.
 
-    It gets `grace` seconds more than its own timeout. With `cut_short`, `grace` is negative, and a CutShortError is
+    It gets `grace` seconds more than its own timeout. With `cut_short`, `grace` is negative, and CutShortError is
     raised if the time was not enough.
     """
     output = CappedBuffer(MOST_OUTPUT)
@@ -164,7 +164,7 @@ def ask(
 
 
 def with_secrets(run: Run) -> Probe | None:
-    """The unit's probe as its user runs it: a command of the spec's own gets the unit's variables made of secrets."""
+    """The unit's health check as its user runs it. A command from the spec gets the variables that contain secrets."""
     declared = run.probe
     if declared is None or declared.kind is not ProbeKind.COMMAND:
         return declared
@@ -172,19 +172,19 @@ def with_secrets(run: Run) -> Probe | None:
 
 
 def result(probe: Probe, code: int | None, text: str) -> tuple[bool, str]:
-    """Whether the probe passed, and its message, from its exit code and output; the code is None if it timed out."""
+    """Whether the check passed, and its message, from its exit code and output; the code is None after a timeout."""
     if code is None:
         return False, timed_out(probe)
     return code == 0, text if code == 0 else _failed(probe, code, text)
 
 
 def timed_out(probe: Probe) -> str:
-    """The message for a probe that timed out."""
+    """The message for a health check that timed out."""
     return f"the probe timed out after {probe.timeout:g} s"
 
 
 def _failed(probe: Probe, code: int, text: str) -> str:
-    """The message of a probe that failed; for a command of the project, with its exit code."""
+    """The message of a failed health check; for a command from the spec, with its exit code."""
     if probe.kind is ProbeKind.COMMAND:
         return f"{exit_text(code)}: {text}" if text else f"the probe ended with {exit_text(code)}"
     if text.lower().removesuffix(".") in _LATE:
@@ -193,7 +193,7 @@ def _failed(probe: Probe, code: int, text: str) -> str:
 
 
 def _assign(**texts: str) -> str:
-    """Shell assignments of constant texts."""
+    """Shell assignments of these constants."""
     return "".join(f"{name}={_single_quoted(text)}\n" for name, text in texts.items())
 
 

@@ -1,8 +1,8 @@
-"""Stores the latest results of health probes on this host, until the probes are due again.
+"""Stores the latest results of health checks on this host, until the checks are due again.
 
-However many commands run, only one probes a unit at a time, and no more often than the spec says. A command that comes too
-early, or while another one probes, gets the latest result. Nothing depends on these files: where they cannot be written,
-each command probes for itself.
+Only one command checks a unit at a time, and no more often than the spec says, however many commands run. A command
+that comes too early, or during another check, gets the latest result. Nothing depends on these files: if they cannot be
+written, each command runs its own checks.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 NOT_ASKED: Final = "its probe has not run yet"
 _FOLDER: Final = "probes"
 _LONGEST: Final = 16 * 1024
-"""Characters of a message that are stored."""
+"""The maximum length of a stored message, in characters."""
 _SLACK: Final = 0.05
-"""Seconds by which clocks and schedulers may differ."""
+"""How many seconds clocks and schedulers may differ."""
 _GRACE: Final = 15.0
-"""Seconds, beyond the probe's timeout, to wait for another command that probes."""
+"""How many seconds to wait, beyond the check's timeout, for a check of another command."""
 
 _Question = Callable[[], tuple[bool, str] | None]
 
@@ -43,12 +43,12 @@ class ProbeResults:
         self._names = (scope.environment, backend)
 
     def begin(self, unit: str, *, after: str = "") -> None:
-        """Record that a unit has just started, so earlier results do not count. `after` is the backend's mark of what is too old."""
+        """Record that a unit has just started, so earlier results do not count. `after` identifies outdated results."""
         with suppress(BlockingIOError), self._held(unit, patience=_GRACE) as file:
             _write(file, {"begun": time.time(), "after": after})
 
     def last(self, unit: str) -> Mapping[str, Any]:
-        """What is stored about a unit, such as `begun` (seconds since 1970) and `after`, if envctl has started it."""
+        """The stored data of a unit that envctl has started, such as `begun` (seconds since 1970) and `after`."""
         descriptor = self._opened(unit)
         try:
             return _read(descriptor)
@@ -57,9 +57,9 @@ class ProbeResults:
                 os.close(descriptor)
 
     def ask(self, unit: str, probe: Probe, question: _Question) -> tuple[bool, str]:
-        """Whether the unit is healthy, and its probe's message: from now, or from a moment ago.
+        """Whether the unit is healthy, and the message of its health check, now or a moment ago.
 
-        `question` runs the probe; None means that it cannot run now.
+        `question` runs the check; None means that it cannot run now.
         """
         try:
             with self._held(unit, patience=probe.timeout + _GRACE) as file:
@@ -69,7 +69,7 @@ class ProbeResults:
 
     @contextmanager
     def _held(self, unit: str, *, patience: float) -> Iterator[int | None]:
-        """The unit's file, locked; None if it cannot be written. BlockingIOError if another process holds it for too long."""
+        """Lock the unit's file; None if it cannot be written. BlockingIOError if another process holds it for too long."""
         descriptor = self._opened(unit)
         try:
             if descriptor is not None:
@@ -92,7 +92,7 @@ def _lock(descriptor: int, patience: float) -> None:
     except BlockingIOError:
         raise
     except OSError:
-        # A file system without locks: two commands may probe at the same time.
+        # The file system has no locks, so two commands may check at the same time.
         return
 
 
@@ -111,7 +111,7 @@ def _recent_or_new(file: int | None, probe: Probe, question: _Question) -> tuple
 
 
 def _due(probe: Probe, stored: Mapping[str, Any]) -> float:
-    """When the probe may run again."""
+    """When the health check may run again."""
     at = float(stored["at"])
     begun: Any = stored.get("begun")
     waited = time.time() - float(begun) if isinstance(begun, float) else probe.start_period
@@ -120,7 +120,7 @@ def _due(probe: Probe, stored: Mapping[str, Any]) -> float:
 
 def _result(stored: Mapping[str, Any]) -> tuple[bool, str] | None:
     healthy, message, at = stored.get("healthy"), stored.get("said"), stored.get("at")
-    # A result from the future: the clock was set back, and it would stay the latest for too long.
+    # Ignore a result from the future: the clock was set back, and the result would stay the latest for too long.
     if not isinstance(at, float) or at > time.time() + _SLACK:
         return None
     return (healthy, message) if isinstance(healthy, bool) and isinstance(message, str) else None

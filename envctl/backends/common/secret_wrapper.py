@@ -1,7 +1,7 @@
-"""Variables that are made of secrets, put into a process's environment as it starts.
+"""Adds variables that contain secrets to a process's environment when it starts.
 
-A shell reads the files of the secrets, exports the variables and becomes the program. So a value is neither in the
-configuration of a container or service nor in a command line; it is in the environment of the process only. Pure.
+A shell reads the secrets' files, exports the variables and executes the program. So a value is neither in the
+configuration of a container or service nor in a command line, only in the environment of the process. Pure.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 _VALUE: Final = "envctl_value"
 _READ: Final = (
-    # A command substitution drops newlines at the end; the dot keeps them.
+    # A command substitution strips newlines at the end; the dot keeps them.
     f'envctl_read() {{ {_VALUE}=$(cat "$1" && echo .) || exit 126; {_VALUE}=${{{_VALUE}%.}}; }}'
 )
 _FORGET: Final = f"unset {_VALUE} PWD OLDPWD SHLVL; unset -f envctl_read"
-"""What the shell itself adds is no part of the spec."""
+"""Unsets the variables that the shell itself adds, because the spec does not declare them."""
 
 
 def files_inside(run: Run) -> Mapping[str, str]:
-    """By secret, the path of its file as the unit sees it."""
+    """By secret, the path of its file inside the unit."""
     return {secret.name: secret.target for secret in run.secrets}
 
 
 def export_script(variables: Mapping[str, str], files: Mapping[str, str]) -> str:
-    """Shell commands that export the variables, by name their templates; `files` are the paths of the secrets."""
+    """Shell commands that export the variables, given as templates by name. `files` are the paths of the secrets."""
     return "; ".join([_READ, *_assignments(variables, files), _FORGET])
 
 
@@ -46,18 +46,18 @@ def _assignments(variables: Mapping[str, str], files: Mapping[str, str]) -> Iter
 
 
 def wrapper(variables: Mapping[str, str], files: Mapping[str, str]) -> tuple[str, ...]:
-    """The command to put before another one, to run that with the variables. It needs /bin/sh and cat."""
+    """The command to put before another one, which then runs with the variables. It needs /bin/sh and cat."""
     return ("/bin/sh", "-c", f'{export_script(variables, files)}; exec "$@"', "sh")
 
 
 def wrapped(run: Run, argv: Sequence[str]) -> tuple[str, ...]:
-    """A command that runs in the unit as its user, with its variables that are made of secrets."""
+    """A command to run in the unit as its user, with the variables that contain secrets."""
     variables = run.process.secret_env
     return (*wrapper(variables, files_inside(run)), *argv) if variables else tuple(argv)
 
 
 def recorded_variables(run: Mapping[str, Any]) -> Mapping[str, str]:
-    """The variables of a recorded run, by name their templates."""
+    """The variables of a recorded run, as templates by name."""
     process = run.get("process")
     variables = process.get("secret_env") if isinstance(process, Mapping) else None
     return variables if isinstance(variables, Mapping) else {}

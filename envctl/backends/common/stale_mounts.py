@@ -42,12 +42,12 @@ class FileStat:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether it is of no use."""
+        """Whether the fields are useless."""
         return self.links is None and self.inode is None
 
 
 def parse(paths: Sequence[str], output: str) -> Mapping[str, FileStat]:
-    """The output of SCRIPT for these paths."""
+    """Parse the output of SCRIPT for these paths."""
     stats = {}
     for path, line in zip(paths, output.splitlines(), strict=False):
         words = [int(word) if word.isdigit() else None for word in line.split()]
@@ -60,7 +60,7 @@ def drift(
 ) -> Iterator[Drift]:
     """Mounts whose source was replaced on this host.
 
-    With `same_inodes`, files have the host's inodes inside, though the device differs.
+    With `same_inodes`, files inside have the host's inode numbers, though the device differs.
     """
     for index, mount in enumerate(mounts):
         file = inside.get(mount.target, FileStat())
@@ -86,7 +86,7 @@ def _is_replaced(source: str, file: FileStat, *, same_inodes: bool) -> bool:
         return False  # a missing source is reported when the spec is checked
     if file.inode not in (None, _NO_INODE) and (same_inodes or file.device == here.st_dev):
         return file.inode != here.st_ino
-    # The engine has its own view of the host's files, with other inodes.
+    # The engine has its own view of the host's files, with other inode numbers.
     if stat.S_ISDIR(here.st_mode) or file.size is None or file.changed is None:
         return False
     return (file.size, file.changed) != (here.st_size, int(here.st_mtime))

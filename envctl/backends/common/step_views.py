@@ -1,4 +1,4 @@
-"""A build's steps as the values of their templates, and the files that they need: the same for all backends."""
+"""The template values and files of a build's steps, the same for all backends."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ KINDS: Final[Mapping[type, str]] = {
     PipInstall: "pip",
     NpmInstall: "npm",
 }
-"""For each kind of step, its template in a backend's folder steps/."""
+"""The template of each kind of step, in a backend's folder steps/."""
 
 DOCKERIGNORE: Final = ".dockerignore"
 ALL_IS_SENT: Final = (
     "# Files that the project excludes from this build are not here, so nothing else is excluded.\n"
 )
-"""The ignore file of a rendered context: the project's own was applied when the context was written."""
+"""The ignore file of a rendered context. The project's own ignore file was applied when the context was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContextFile:
     """A file, folder or link in a build context: a copy of `entry`, at `source` in the project, or else `text`.
 
-    `mode` has its permission bits, whatever those of the source are.
+    `mode` has its permission bits, whatever the source has.
     """
 
     source: str = ""
@@ -139,13 +139,13 @@ def _argv(step: Step) -> tuple[str, ...]:
     chdir = () if step.workdir in {"", "/"} else (f"--chdir={step.workdir}",)
     if not env and not chdir:
         return step.argv
-    # env would take a program with "=" in its name for another variable.
+    # env would mistake a program with "=" in its name for a variable.
     shell = ("/bin/sh", "-c", 'exec "$0" "$@"') if "=" in step.argv[0] else ()
     return "/usr/bin/env", *chdir, "--", *env, *shell, *step.argv
 
 
 def _owner(step: Step) -> str:
-    """`user:group` for COPY; without a group in the spec, the group has the user's name."""
+    """`user:group` for COPY; if the spec has no group, the group has the user's name."""
     owner = step.owner if isinstance(step, CopyFiles | WriteFile) else ""
     if owner in {"", "root", "root:root"}:
         return ""
@@ -156,7 +156,7 @@ def _owner(step: Step) -> str:
 
 
 def _copy_source(step: Step) -> str:
-    """The source of a step's COPY: a file of the context, or a folder, which ends with "/"."""
+    """The source of a step's COPY: a file in the context, or a folder, which ends with "/"."""
     match step:
         case WriteFile():
             return next(path for path, _ in _staged(step))
@@ -182,7 +182,7 @@ def _target(step: Step) -> str:
 
 
 def _staged(step: Step) -> Iterator[tuple[str, ContextFile]]:
-    """The files that a step needs in the context, in a folder of their own."""
+    """The files that a step needs in the context, in a separate folder."""
     match step:
         case WriteFile():
             name = PurePosixPath(step.target).name
@@ -199,7 +199,7 @@ def _staged(step: Step) -> Iterator[tuple[str, ContextFile]]:
 
 
 def _mode(step: CopyFiles, entry: SourceEntry) -> int:
-    """The step's permission bits, or else 0755 or 0644: those of the source depend on umask and checkout."""
+    """The step's permission bits, or else 0755 or 0644, because those of the source depend on umask and checkout."""
     if entry.kind is not EntryKind.FOLDER and step.mode:
         return int(step.mode, 8)
     return 0o755 if entry.kind is EntryKind.FOLDER or entry.is_program else 0o644
@@ -210,7 +210,7 @@ def _source(step: CopyFiles) -> PurePosixPath:
 
 
 def _stage(step: CopyFiles | WriteFile) -> str:
-    """A folder named after its content: equal copies share it, wherever they are in the build."""
+    """A folder named after its content, so that equal copies share it, wherever they are in the build."""
     if isinstance(step, WriteFile):
         name, content = PurePosixPath(step.target).name, digest([step.text, step.mode])
     else:
@@ -227,13 +227,13 @@ def slug(name: str) -> str:
 
 
 def covered(mounts: Iterable[Mount]) -> tuple[str, ...]:
-    """The paths inside a unit that an empty folder hides, though a mount has something there."""
+    """The paths inside a unit that are hidden by an empty folder over a mount."""
     paths = (posixpath.join(mount.target, path) for mount in mounts for path in mount.hidden)
     return tuple(dict.fromkeys(paths))
 
 
 def protected(mounts: Iterable[Mount]) -> tuple[Mount, ...]:
-    """Read-only mounts of git's own files, below writable mounts."""
+    """Read-only mounts of git's own files, over writable mounts."""
     mounts_below = (
         Mount(posixpath.join(mount.source, path), posixpath.join(mount.target, path), True)
         for mount in mounts

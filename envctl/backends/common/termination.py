@@ -1,7 +1,7 @@
-"""Kills commands inside a unit that have timed out or were cancelled.
+"""Kills commands inside a unit after a timeout or cancellation.
 
-Engines have no call for that. A command's processes, and all that they started, are found by a variable in their
-environment.
+Engines have no call for that. A variable in the environment identifies a command's processes, and all that they
+started.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 VARIABLE: Final = "ENVCTL_EXECUTION"
 TIMEOUT: Final = 10.0
-"""Seconds that killing a command may take."""
+"""How many seconds killing a command may take."""
 LEFT_BEHIND: Final = (
     "it could not be killed and still runs inside: `envctl stop` stops it with its unit"
 )
 
-# It searches several times, to find processes that were started during a search; and what it killed may take a while to
-# end on a busy machine. Its own environment has no mark.
+# The script searches several times, to find processes that were started during a search; and on a busy machine killed
+# processes take a while to end. Its own environment has no mark.
 SCRIPT: Final = """\
 tries=0
 while :; do
@@ -42,7 +42,7 @@ done
 
 
 class OutputError(Exception):
-    """The caller's own writer failed, for example because nobody reads any more; the cause says why."""
+    """The caller's own writer failed, for example because its reader is gone; the cause says why."""
 
 
 def new_mark() -> str:
@@ -51,7 +51,7 @@ def new_mark() -> str:
 
 
 def writing(write: Callable[[bytes], object] | None) -> Callable[[bytes], object]:
-    """The writer; its errors become OutputErrors, to distinguish them from an engine's."""
+    """The writer. Its errors become OutputErrors, to distinguish them from the engine's."""
 
     def written(data: bytes) -> None:
         if write is None:
@@ -65,7 +65,7 @@ def writing(write: Callable[[bytes], object] | None) -> Callable[[bytes], object
 
 
 def reason(error: OutputError) -> BaseException:
-    """The error of the writer, with notes that were added since."""
+    """The writer's error, with notes that were added later."""
     cause = error.__cause__ or error
     for note in getattr(error, "__notes__", ()):
         cause.add_note(note)
@@ -73,7 +73,7 @@ def reason(error: OutputError) -> BaseException:
 
 
 def too_late(unit: str, execution: Execution, *, gone: bool) -> EnvctlError:
-    """The error for a command that has timed out; `gone` says that it could be killed."""
+    """The error for a command that timed out; `gone` means that it could be killed."""
     killed = "it was killed; give it more time, or look at what it waits for"
     return EnvctlError(
         f"{unit}: `{execution.shown}` did not finish within {execution.timeout or 0:g} s",

@@ -1,7 +1,7 @@
 """The process limits of every unit, the same on all backends. Pure.
 
-By default, a container has its engine's limits and a service in a machine has systemd's, which differ from host to
-host. The hard limits are low enough for an engine that cannot raise its own. A backend's option `ulimits` changes them.
+By default, a container has its engine's limits and a service in a machine has systemd's, which differ between hosts.
+The hard limits are low enough for an engine that cannot raise its own. A backend's option `ulimits` changes them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A backend without an engine: environments are simulated.
 
-With it, all of envctl can be tried and tested where there is no engine. Its state is a file in the project's
-private folder, so it lasts from one command to the next, like an engine's.
+It allows trying and testing all of envctl without an engine. Its state is a file in the project's private folder, so it
+lasts from one command to the next, like an engine's.
 
 The command ("false",) fails, a task completes at once, and everything else keeps running. A probe whose test is
 ("false",) fails. Only one unit at a time can have a port of the host.
@@ -48,7 +48,7 @@ class _Units:
         self._ports_of: dict[str, list[str]] = {}
 
     def update(self, entry: str, value: Any) -> None:
-        """Take over an entry that was set, or removed (None)."""
+        """Apply an entry that was set, or removed (None)."""
         kind, _, name = entry.partition(":")
         if kind != _UNIT:
             return
@@ -64,7 +64,7 @@ class _Units:
                 self._ports_of.setdefault(name, []).append(holding.name)
 
     def holder(self, port: Holding, *, but: str) -> str:
-        """Another running unit that has the port; "" if there is none."""
+        """Another running unit that uses the port; "" if there is none."""
         holders = self._ports.get(port.name, {}).items()
         return next((name for name, other in holders if name != but and port.clashes(other)), "")
 
@@ -88,12 +88,12 @@ class MemoryBackend:
         self._guard = threading.Lock()
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
-        """None: it can simulate everything."""
+        """None: the backend can simulate everything."""
         del plan
         return ()
 
     def check(self) -> None:
-        """It is always available."""
+        """Do nothing: the backend is always available."""
 
     def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
         """The plan as text."""
@@ -125,19 +125,19 @@ class MemoryBackend:
                 self._images.write({change.target.digest: build_text(change.target)})
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
-        """Fails for a test of ("false",)."""
+        """Fails if the test is ("false",)."""
         failing = unit.run.probe is not None and unit.run.probe.test == _FAILS
         return not failing, "false" if failing else "true"
 
     def exec(self, unit: str, execution: Execution) -> int:
-        """Nothing runs here. EnvctlError."""
+        """EnvctlError: nothing is running."""
         raise NotRunningError(
             f"{unit} is only simulated: the memory backend runs no commands",
             hint=f"`{execution.shown}` needs a real backend, such as @{DEFAULT_BACKEND}",
         )
 
     def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
-        """Fails for the command ("false",); all others succeed."""
+        """Succeeds, except for the command ("false",)."""
         if execution.argv == _FAILS:
             return 1
         with self._guard:
@@ -160,7 +160,7 @@ class MemoryBackend:
         since: float | None = None,
         until: float | None = None,
     ) -> Iterator[LogLine]:
-        """Nothing logs here. EnvctlError."""
+        """EnvctlError: nothing writes logs."""
         del follow, tail, since, until
         if units:
             raise EnvctlError(
@@ -170,7 +170,7 @@ class MemoryBackend:
         return iter(())
 
     def everything(self) -> Sequence[FoundEnvironment]:
-        """All of this user's environments."""
+        """All environments of this user."""
         environments = []
         for file in sorted(state_folder().glob(f"projects/*/{_FOLDER}/*{_SUFFIX}")):
             entries = EntryFile(file).entries()
@@ -184,10 +184,10 @@ class MemoryBackend:
         return environments
 
     def moved(self, former: Path) -> None:
-        """Nothing to do: nothing here depends on the path of the private folder."""
+        """Do nothing: the state does not depend on the path of the private folder."""
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: no connection is open."""
 
     # --- changes
 

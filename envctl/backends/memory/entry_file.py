@@ -1,4 +1,4 @@
-"""Stores the state of the memory backend: entries by name, in a file that changes are appended to."""
+"""Stores the state of the memory backend: entries by name, in an append-only file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any, BinaryIO, Final
 from envctl.host.atomic_write import replace_file
 
 _MAX_OBSOLETE: Final = 200
-"""Obsolete lines, beside one for each entry, after which the file is rewritten."""
+"""How many obsolete lines may accumulate, beyond one per entry, before the file is rewritten."""
 
 
 class EntryFile:
     """Entries by name. Each line of the file sets one, or removes it (null); the last one counts.
 
-    Writing an entry costs the same however many there are. Entries that another process has added are read first.
-    `changed` is called for every entry that is read or written, with None for one that is removed.
+    The cost of writing an entry does not depend on their number. Entries from other processes are read first. `changed`
+    is called for every entry that is read or written, with None if it was removed.
     """
 
     def __init__(self, file: Path, changed: Callable[[str, Any], None] = lambda *_: None) -> None:
@@ -39,7 +39,7 @@ class EntryFile:
         return self._entries
 
     def _catch_up(self, stream: BinaryIO) -> int:
-        """Read what was added to the file; its size."""
+        """Read what was added to the file; returns the file's size."""
         status = os.fstat(stream.fileno())
         if status.st_ino != self._inode or status.st_size < self._read_up_to:
             self._forget()
@@ -58,7 +58,7 @@ class EntryFile:
             size = self._catch_up(stream)
             changed = {key: new for key, new in entries.items() if self._entries.get(key) != new}
             lines = "".join(json.dumps([name, value]) + "\n" for name, value in changed.items())
-            # A process that was killed may have left half a line.
+            # A killed process may have left half a line.
             stream.write((b"\n" if size > self._read_up_to else b"") + lines.encode())
             stream.flush()
             self._catch_up(stream)

@@ -88,7 +88,7 @@ def test_up_asks_on_a_terminal_and_takes_only_a_yes_for_one(clone: Path) -> None
         code, seen = on_terminal(clone, answer, "up", "dev")
         assert code == 1, seen
         assert (
-            "runs ./get.sh (secret key, with ./get.sh of the project, and whatever it runs of this folder)"
+            "runs ./get.sh (secret key, with ./get.sh of the project, and anything that it runs from this folder)"
             in seen
         )
         assert "web sees and can change /etc, as /host/etc" in seen

@@ -419,7 +419,7 @@ def test_what_is_on_paper_only_has_no_facts(envctl: Run, shop: Path) -> None:
     ended = envctl("facts", "dev")
     assert ended.code == 1
     assert ended.err == (
-        "error: dev@memory is on paper only: it has no facts\nhint: another backend has: dev@docker\n"
+        "error: dev@memory is simulated, so it has no facts\nhint: use another backend: dev@docker\n"
     )
 
 

@@ -178,5 +178,5 @@ def test_a_missing_value_names_all_ways_to_give_it():
     hint = missing("token", declared(env="TOKEN", file="secrets/token")).hint
     assert hint == (
         "set TOKEN or write it to secrets/token; "
-        "or let envctl make one: secrets: {token: {generate: 24}}"
+        "or let envctl generate it: secrets: {token: {generate: 24}}"
     )

@@ -268,7 +268,7 @@ def test_a_secret_without_a_value_says_how_to_give_one(tmp_path):
         with pytest.raises(EnvctlError) as caught:
             getattr(store(tmp_path, declared=GIVEN), ask)("token")
         assert caught.value.brief == "secret token has no value"
-        assert caught.value.hint.startswith("set TOKEN; or let envctl make one")
+        assert caught.value.hint.startswith("set TOKEN; or let envctl generate it")
 
 
 def test_threads_that_ask_at_once_get_one_value(tmp_path):

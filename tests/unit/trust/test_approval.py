@@ -145,7 +145,7 @@ def test_a_script_of_the_project_that_a_command_names_is_part_of_what_is_allowed
     top = "secrets: {key: {command: [./get.sh]}}\n"
     project = make(tmp_path, top=top).write("get.sh", "#!/bin/sh\necho hush-hush-1\n")
     (project.root / "get.sh").chmod(0o755)
-    shown = "runs ./get.sh (secret key, with ./get.sh of the project, and whatever it runs of this folder)"
+    shown = "runs ./get.sh (secret key, with ./get.sh of the project, and anything that it runs from this folder)"
     assert up(project, True) == [[shown]]
     assert up(project) == []
     project.write("get.sh", "#!/bin/sh\necho hush-hush-2\n")
@@ -324,7 +324,7 @@ def test_only_capabilities_that_reach_beyond_a_container_are_asked_for(tmp_path)
     project = make(tmp_path, services, "")
     every, new = project.workspace().host_accesses(Target("dev", "docker"))
     assert [one.text for one in every] == [
-        "web has the capability SYS_ADMIN, which reaches beyond its container"
+        "web has the capability SYS_ADMIN, which has effects outside its container"
     ]
     assert new == every
     assert project.workspace().host_accesses(Target("dev", "memory"))[0] == ()
@@ -341,7 +341,7 @@ def test_a_file_outside_the_project_is_read_by_up_alone_and_asked_for(tmp_path):
 
 
 VARIABLE = "secrets: {key: {env: AWS_SECRET_ACCESS_KEY, generate: 24}}\n"
-TAKES = "takes the variable AWS_SECRET_ACCESS_KEY of your environment (secret key)"
+TAKES = "reads the variable AWS_SECRET_ACCESS_KEY of your environment (secret key)"
 
 
 def test_a_variable_of_the_user_s_is_taken_by_up_alone_and_asked_for_if_it_is_set(tmp_path):
@@ -514,7 +514,7 @@ def test_a_template_that_vagrant_runs_on_this_host_is_asked_for_by_its_content(t
     project.write(f"templates/vagrant/{name}", "system('id')\n")
     target = Target("dev", "vagrant")
     (one,), _ = project.workspace().host_accesses(target)
-    assert one.text == f"runs what templates/vagrant/{name} says, in vagrant on this host"
+    assert one.text == f"runs templates/vagrant/{name} on this host, through vagrant"
     project.write(f"templates/vagrant/{name}", "system('rm')\n")
     (other,), _ = project.workspace().host_accesses(target)
     assert other.key != one.key
@@ -536,7 +536,7 @@ def test_a_template_that_vagrant_runs_is_not_filled_in_for_a_run_that_is_not_all
     project = make(tmp_path, "web: {packages: [bash], command: [sleep, infinity]}", "")
     project.write("templates/vagrant/Vagrantfile.j2", "system('id')\n")
     session = project.workspace().open(Target("dev", "vagrant"))
-    with pytest.raises(EnvctlError, match="reaches beyond its folder"):
+    with pytest.raises(EnvctlError, match="wants access outside its folder"):
         session.backend.context.render("vagrant/Vagrantfile.j2", {})
 
 

@@ -72,7 +72,9 @@ def test_files_are_found_in_words_and_their_parts(root, argv, files):
 )
 def test_what_may_run_more_than_its_words_tell_is_said(root, argv, more):
     assert named(root, argv).may_run_more is more
-    assert ("whatever it runs of this folder" in command_access("k", argv, root, None).text) is more
+    assert (
+        "anything that it runs from this folder" in command_access("k", argv, root, None).text
+    ) is more
 
 
 @pytest.mark.parametrize(

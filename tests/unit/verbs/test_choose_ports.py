@@ -145,7 +145,7 @@ def test_a_port_that_a_program_has_meanwhile_is_replaced_and_that_is_said(
     assert after["db"] == before["db"]
     assert after["web"] != before["web"]
     notes = [event.text for event in project.events if event.work == "web"]
-    text = f"port {before['web']} of this host is in use or another checkout's; {after['web']} takes its place"
+    text = f"port {before['web']} of this host is in use or belongs to another checkout; using {after['web']} instead"
     assert text in notes
 
 
@@ -160,7 +160,7 @@ def test_a_checkout_may_take_free_ports_though_the_spec_names_some(checkout: Che
     assert there.up() == []
     plan = Session(opened(there), there.target).plan
     assert plan.units[0].run.process.env == {"URL": str(chosen)}
-    assert any("takes free ports in this checkout" in event.text for event in there.events)
+    assert any("uses free ports in this checkout" in event.text for event in there.events)
     # And back.
     here.down()
     result = up.up(opened(there), there.target, free_ports=False)

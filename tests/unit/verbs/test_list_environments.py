@@ -95,10 +95,10 @@ def test_no_engine_at_all_is_no_error(project, monkeypatch):
 
 
 def test_logs_of_what_is_not_up_are_an_error_and_no_silence(project):
-    with pytest.raises(EnvctlError, match="nothing of dev is up") as caught:
+    with pytest.raises(EnvctlError, match="dev is not up") as caught:
         list(project.workspace().logs(project.target))
     assert "envctl up dev" in caught.value.hint
 
     done = project.cli("logs", "dev")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "nothing of dev is up" in done.stderr
+    assert "dev is not up" in done.stderr
