@@ -60,6 +60,7 @@ class Session:
         self.allow_invalid_spec = allow_invalid_spec
         self.builds = builds or BuildOptions()
         self._same_as = same_as
+        self._existing: frozenset[str] = frozenset()
         self.spec: TargetSpec = (same_as and same_as.spec) or TargetSpec(
             project,
             target,
@@ -239,9 +240,23 @@ class Session:
         """Plan with these ports from now on."""
         if self._same_as:
             self._same_as.use_ports(record)
+        self._forget_plan()
+        self.port_record = record
+
+    def include_existing(self, named: Sequence[str] = ()) -> None:
+        """Plan services whose profiles nobody chose, too, if they are named, or up: who looks sees all there is."""
+        plan = self.plan_or_none
+        if plan is None or not plan.inactive:
+            return
+        services = {unit.service for unit in self.backend.observe(plan).units.values()}
+        self._existing = frozenset(plan.inactive) & {*services, *named}
+        if self._existing:
+            self.__dict__.pop("_checked_plan", None)
+            self._forget_plan()
+
+    def _forget_plan(self) -> None:
         for derived in ("spec_plan", "plan", "plan_or_none", "secrets"):
             self.__dict__.pop(derived, None)
-        self.port_record = record
 
     @cached_property
     def spec_plan(self) -> Plan:
@@ -279,7 +294,7 @@ class Session:
             self.backend,
             template_digest=self._template_digest,
             needed=self.needed,
-            services=self.services,
+            services=(*self.services, *self._existing),
         )
 
     def _problems_of_valid_parts(self) -> Sequence[Problem]:

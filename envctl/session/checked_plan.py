@@ -25,8 +25,8 @@ def checked_plan(
 ) -> Plan:
     """The plan of a resolved spec. SpecError with all its problems.
 
-    `services` are those that the user asked for, `needed` these with their dependencies. Services whose profiles are
-    not chosen are left out.
+    `services` are planned whatever their profiles: the user asked for them, or looks at what exists. Others whose
+    profiles are not chosen are left out. `needed` are those that the user asked for, with their dependencies.
     """
     return make_plan(
         resolved,

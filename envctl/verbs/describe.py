@@ -70,6 +70,7 @@ class Description:
 def describe(project: Project, target: Target) -> Description:
     """Describe an environment, whether it is up or not."""
     session = Session(project, target)
+    session.include_existing()
     plan, observed = session.plan, session.observe()
     rows = [row for row in status(project, target) if row.kind != VOLUME]
     packages = _packages(session.backend, plan, observed)

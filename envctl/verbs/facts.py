@@ -23,6 +23,7 @@ def facts(project: Project, target: Target) -> Facts:
             f"{session.id} is simulated, so it has no facts",
             hint=f"use another backend: {session.target.environment}@{DEFAULT_BACKEND}",
         )
+    session.include_existing()
     states = session.observe().units
     services = [unit for unit in session.plan.units if unit.kind is Kind.SERVICE]
     running, idle = [], {}

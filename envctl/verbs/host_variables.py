@@ -21,6 +21,7 @@ def host_variables(project: Project, target: Target, service: str = "") -> Mappi
     With a service, also that service's `env`, with this host's addresses in place of other services' names.
     """
     session = Session(project, target, services=(service,) if service else ())
+    session.include_existing()
     plan = session.plan
     unit = select(plan, (service,)).replicas(service)[0] if service else None
     observed = session.backend.observe()

@@ -66,7 +66,9 @@ def _only(ports: Sequence[PublishedPort], unit: str, port: str) -> tuple[Publish
 
 def url_to_open(project: Project, target: Target, ports: Sequence[PublishedPort]) -> str:
     """The URL to open: that of the first HTTP health check, otherwise of the first port; "" if no port is published."""
-    plan = Session.of_existing(project, target).plan_or_none
+    session = Session.of_existing(project, target)
+    session.include_existing()
+    plan = session.plan_or_none
     probes = {unit.name: unit.run.probe for unit in plan.units} if plan else {}
     for port in ports:
         probe = probes.get(port.unit)

@@ -33,6 +33,7 @@ def restart(
     """
     session = Session(project, target, services=services)
     with session.locked():
+        session.include_existing()
         return bring_up(session, decided=decided, request=partial(_existing, dependents=dependents))
 
 

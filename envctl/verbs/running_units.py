@@ -58,11 +58,10 @@ def _known_names(session: Session, units: Mapping[str, UnitState]) -> set[str]:
     """The names of services and units, in the spec or on the engine."""
     plan = session.plan_or_none
     names = {word for state in units.values() for word in (state.name, state.service)}
-    return (
-        names | {word for unit in plan.units for word in (unit.name, unit.service)}
-        if plan
-        else names
-    )
+    if plan is None:
+        return names
+    planned = {word for unit in plan.units for word in (unit.name, unit.service)}
+    return names | planned | {*plan.inactive}
 
 
 def require_existing(session: Session, name: str, observed: Observed) -> None:
@@ -99,6 +98,7 @@ def require_running(session: Session, name: str) -> None:
 
 
 def _is_task(session: Session, name: str) -> bool:
+    session.include_existing()
     plan = session.plan_or_none
     units = plan.units if plan else ()
     return any(unit.name == name and unit.run.kind is Kind.TASK for unit in units)
@@ -135,6 +135,13 @@ def _not_existing(session: Session, name: str, existing: Mapping[str, UnitState]
     environment, known = session.target.environment, _known_names(session, existing)
     if name in known:
         brief = f"{name} of {environment} is not up"
-        up = EnvctlError(brief, hint=f"bring it up with `envctl up {session.target}`")
+        words = f"{session.target} {name}" if _is_inactive(session, name) else session.target
+        up = EnvctlError(brief, hint=f"bring it up with `envctl up {words}`")
         return up if existing else nothing_up(session, brief)
     return UsageError(f"{environment} has no service {name!r}", hint=did_you_mean(name, known))
+
+
+def _is_inactive(session: Session, service: str) -> bool:
+    """Whether `up` leaves it out unless it is named."""
+    plan = session.plan_or_none
+    return plan is not None and service in plan.inactive

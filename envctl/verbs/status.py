@@ -43,6 +43,7 @@ def status(project: Project, target: Target, services: Sequence[str] = ()) -> tu
     UsageError for a service that neither the spec nor the engine has.
     """
     session = Session.of_existing(project, target)
+    session.include_existing(services)
     observed = session.observe()
     plan = session.plan_or_none
     units = {unit.name: unit for unit in plan.units} if plan else {}

@@ -38,7 +38,9 @@ def top(
 
 def user_names(project: Project, target: Target) -> Mapping[int, str]:
     """The names of users by number, where the spec sets the number."""
-    plan: Plan | None = Session.of_existing(project, target).plan_or_none
+    session = Session.of_existing(project, target)
+    session.include_existing()
+    plan: Plan | None = session.plan_or_none
     users = {
         step.uid: step.name
         for unit in (plan.units if plan else ())

@@ -15,6 +15,7 @@ from envctl.verbs.running_units import lost_texts
 def verify(project: Project, target: Target) -> Verification:
     """Compare the running units with the spec, and run the spec's checks inside them."""
     session = Session(project, target)
+    session.include_existing()
     observed = session.observe()
     plan, changes, store = session.desired_plan, session.changes(observed), session.store
     probed = probe_states(session.backend, plan.units, observed, mask=store.masked)
