@@ -51,6 +51,8 @@ class ExecStream:
     def __init__(self, answer: Response) -> None:
         self._answer = answer
         self._socket, self._ahead = answer.take_over()
+        # Held while the socket is written to or closed: the number of a closed socket may become that of another.
+        self._using = threading.Lock()
 
     def read(self, timeout: float | None = None) -> bytes:
         """Read at least a byte; empty at the end. TimeoutError after `timeout` seconds."""
@@ -69,20 +71,26 @@ class ExecStream:
         left = memoryview(data)
         while left:
             try:
-                left = left[self._socket.send(left) :]
+                with self._using:
+                    left = left[self._socket.send(left) :]
             except (BlockingIOError, TimeoutError):
                 select.select([], [self._socket], [], _LONGEST_PAUSE)
 
     def end_input(self) -> None:
         """Close the command's standard input."""
-        with suppress(OSError):
+        with suppress(OSError), self._using:
             self._socket.shutdown(socket.SHUT_WR)
 
-    def close(self) -> None:
-        """Close the connection, and interrupt a read in another thread."""
+    def cut(self) -> None:
+        """End the connection, and with it what another thread reads or writes."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        self._answer.close()
+
+    def close(self) -> None:
+        """Close the connection. No other thread may still read from it."""
+        self.cut()
+        with self._using:
+            self._answer.close()
 
 
 def execute(engine: Engine, unit: str, container: str, execution: Execution) -> int:
@@ -269,9 +277,13 @@ def attach_terminal(
                         return
                     connection.write(typed)
     finally:
+        connection.cut()
+        if output.is_alive():
+            output.join(_SETTLE)
         connection.close()
-        output.join(_SETTLE)
-        os.close(wake)
+        # A thread that still waits for the screen writes to it later.
+        if not output.is_alive():
+            os.close(wake)
         os.close(woken)
 
 

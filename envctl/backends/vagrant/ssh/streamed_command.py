@@ -24,8 +24,8 @@ def run_streaming(
 
     Setting `over` ends it early. An error that a writer raises ends it, too, and is raised here.
     """
-    over, failures = over or Event(), list[BaseException]()
-    with subprocess.Popen(
+    over, ended, failures = over or Event(), Event(), list[BaseException]()
+    process = subprocess.Popen(
         argv,
         stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -33,40 +33,40 @@ def run_streaming(
         # Unbuffered: the SSH master has these streams open, too, until the command in the machine exits. Closing a
         # buffered stream would wait for a reader, and so for that.
         bufsize=0,
-    ) as process:
-        if stdin:
-            Thread(target=_feed, args=(stdin, process.stdin), daemon=True).start()
-        readers = [
-            Thread(target=_drain, args=(source, writer, failures, over), daemon=True)
-            for source, writer in ((process.stdout, stdout), (process.stderr, stderr))
-        ]
+    )
+    # Each stream is closed by the thread that uses it. Were it closed here, its number could become that of another
+    # stream while the thread is about to read: it would take the first data of the next command.
+    if stdin:
+        Thread(target=_feed, args=(stdin, process.stdin, ended), daemon=True).start()
+    readers = [
+        Thread(target=_drain, args=(source, writer, failures, over, ended), daemon=True)
+        for source, writer in ((process.stdout, stdout), (process.stderr, stderr))
+    ]
+    try:
         for thread in (*readers, Thread(target=_wait, args=(process, over), daemon=True)):
             thread.start()
-        try:
-            if not over.wait(timeout):
-                raise TimeoutError
-        except BaseException:
-            process.kill()
-            raise
-        # Errors from here on are caused by closing the streams, not by writers.
-        failed = failures[:1]
-        if process.poll() is None:
-            # `over` was set: it is no longer needed.
-            process.kill()
-        else:
+        if not over.wait(timeout):
+            raise TimeoutError
+        if process.poll() is not None:
             for reader in readers:
                 reader.join()
-            failed = failures[:1]
+    finally:
+        # Errors from here on are caused by the end, not by writers.
+        failed = failures[:1]
+        ended.set()
+        # Without effect on a process that has exited.
+        process.kill()
+        process.wait()
     if failed:
         raise failed[0]
     return process.returncode
 
 
-def _feed(source: BinaryIO, target: IO[bytes] | None) -> None:
+def _feed(source: BinaryIO, target: IO[bytes] | None, ended: Event) -> None:
     assert target is not None
     read: Any = getattr(source, "read1", source.read)
     with suppress(OSError, ValueError):
-        while data := read(_CHUNK):
+        while (data := read(_CHUNK)) and not ended.is_set():
             left = memoryview(data)
             while left:
                 left = left[target.write(left) :]
@@ -79,16 +79,17 @@ def _drain(
     writer: Callable[[bytes], object] | None,
     failures: list[BaseException],
     over: Event,
+    ended: Event,
 ) -> None:
     assert source is not None
-    read: Any = getattr(source, "read1", source.read)
-    try:
-        while data := read(_CHUNK):
-            if writer is not None:
-                writer(data)
-    except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
-        failures.append(error)
-        over.set()
+    with source:
+        try:
+            while (data := source.read(_CHUNK)) and not ended.is_set():
+                if writer is not None:
+                    writer(data)
+        except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+            failures.append(error)
+            over.set()
 
 
 def _wait(process: subprocess.Popen[bytes], over: Event) -> None:
