@@ -17,6 +17,8 @@ SCHEMA_FILE: Final = "envctl.schema.json"
 SCHEMA_LINE: Final = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 _VARIABLE: Final = re.compile(r"\$+\{|\$\$+")
 """What would be a variable of the spec, or an escape."""
+_LONGEST: Final = 88
+"""Characters of a mapping with collections in it that is written on one line."""
 _COMMENTS: Final = {
     "packages": "Packages from the distribution.",
     "build": "Build steps, in order. Each is a cached layer.",
@@ -123,11 +125,36 @@ def _keys(keys: Keys, *, indent: int, comments: bool) -> Iterator[str]:
 
 
 def _yaml(key: str, value: Any) -> str:
-    """A key and its value: innermost collections on one line, the others as blocks."""
+    """A key and its value, a mapping on one line if it is short enough, as somebody would write it."""
     dumper = _Dumper(StringIO(), default_flow_style=None, sort_keys=False)
     node = dumper.represent_data({key: value})
     assert isinstance(node, yaml.MappingNode)
+    _fold(node)
     node.flow_style = False
+    return _text(node)
+
+
+def _fold(node: yaml.Node) -> bool:
+    """Put mappings that are short on one line; whether all of this node is on one. A list of more than words never is."""
+    if isinstance(node, yaml.ScalarNode):
+        return not node.style
+    assert isinstance(node, yaml.CollectionNode)
+    is_mapping = isinstance(node, yaml.MappingNode)
+    values = [value for _, value in node.value] if is_mapping else node.value
+    folded = [_fold(value) for value in values]
+    if node.flow_style:  # it consists of words
+        return True
+    if not is_mapping:
+        for item in node.value:
+            if isinstance(item, yaml.CollectionNode):
+                item.flow_style = False
+        return False
+    node.flow_style = True
+    node.flow_style = all(folded) and len(_text(node)) <= _LONGEST
+    return bool(node.flow_style)
+
+
+def _text(node: yaml.Node) -> str:
     return yaml.serialize(node, Dumper=_Dumper, allow_unicode=True, width=100_000)
 
 

@@ -79,6 +79,16 @@ def test_an_application_is_recognized(envctl: Run, tmp_path: Path, name: str) ->
         assert text in plain or text in plain.replace(",", ""), plain
 
 
+def test_short_steps_are_on_one_line_and_scripts_are_not(envctl: Run, tmp_path: Path) -> None:
+    write_application("php", tmp_path)
+
+    assert envctl("-C", str(tmp_path), "init", "--yes").code == 0
+
+    lines = (tmp_path / "envctl.yaml").read_text().splitlines()
+    assert "      - copy: {from: ., to: /srv/web/, exclude: [/envctl.*, .*]}" in lines
+    assert "      - run: |" in lines
+
+
 def test_files_of_a_spec_are_never_overwritten(envctl: Run, tmp_path: Path) -> None:
     write_application("express", tmp_path)
     (tmp_path / "environments").mkdir()
