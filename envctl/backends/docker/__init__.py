@@ -84,29 +84,29 @@ class DockerBackend:
 
     @staticmethod
     def host_findings(host: Host, *, images_only: bool = False) -> Sequence[Finding]:
-        """What containers need on this machine."""
+        """The requirements of containers on this machine."""
         from envctl.backends.docker.doctor import findings
 
         return findings(host, images_only=images_only)
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
-        """What is wrong in `options.docker`, or conflicts with the rest of a service."""
+        """Mistakes in `options.docker`, and conflicts with the rest of a service."""
         from envctl.backends.docker.problems import problems
 
         return problems(plan)
 
     def check(self) -> None:
-        """Raise EnvctlError unless an engine answers that is new enough and runs Linux containers."""
+        """Raise EnvctlError unless an engine answers, is new enough and runs Linux containers."""
         check(self._engine)
 
     def artifacts(self, plan: Plan, *, trust: Path | None = None) -> Sequence[Artifact]:
-        """A Compose file with its Dockerfiles and their contexts; with `trust`, the builds trust that bundle of certificates."""
+        """A Compose file with its Dockerfiles and their contexts. With `trust`, the builds trust that CA bundle."""
         from envctl.backends.docker.artifacts import artifacts
 
         return artifacts(plan, trust=trust)
 
     def observe(self, plan: Plan | None = None) -> Observed:
-        """The observed state; images of builds only if a plan is given."""
+        """The observed state; it includes images of builds only if a plan is given."""
         from envctl.backends.docker.observe import observe
 
         if plan is not None:
@@ -119,17 +119,17 @@ class DockerBackend:
         return without_old_health(self._engine, observed, self._lifecycle.resumed)
 
     def apply(self, change: Change) -> None:
-        """Carry out one change."""
+        """Apply one change."""
         if change.action is Action.BUILD and isinstance(change.target, Build | DockerfileBuild):
             self._build(change.unit, change.target)
             return
         if change.action is Action.TEAR_DOWN:
-            # They are on the network.
+            # One-offs are connected to the network.
             self._one_offs.sweep(running=True)
         self._lifecycle.apply(change)
 
     def image_volumes(self, plan: Plan) -> Mapping[str, tuple[Volume, ...] | None]:
-        """By unit, the volumes that its image declares and the spec does not name. None for an image that is not on the engine."""
+        """By unit, the volumes that its image declares and the spec does not name; None if the engine lacks the image."""
         images = {self._names.image_of(unit) for unit in plan.units}
         declared = {image: self.images.volumes(image) for image in images}
         return {
@@ -159,14 +159,14 @@ class DockerBackend:
         return self._names.image_of_source(source)
 
     def have(self, unit: str, build: Build | DockerfileBuild) -> str:
-        """The name of a build's image, which is built if it does not exist."""
+        """The name of a build's image. Builds the image if it does not exist."""
         name = self._names.image(build)
         if self.images.find(name) is None:
             self._build(unit, build)
         return name
 
     def run_script(self, image: str, container_script: ContainerScript) -> bytes:
-        """Run a script in a temporary container of an image; return its output."""
+        """Run a script in a temporary container of an image, and return its output."""
         from envctl.backends.docker.build_image import proxies
         from envctl.backends.docker.container_scripts import run
 
@@ -180,13 +180,13 @@ class DockerBackend:
         export(self._engine, image, folder)
 
     def save(self, image: str, file: Path) -> None:
-        """Write an image as a file."""
+        """Write an image to a file."""
         from envctl.backends.docker.export_images import save
 
         save(self._engine, image, file)
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
-        """The result of the engine's last health check. Until the engine has checked for the first time, run the probe inside the container."""
+        """The result of the engine's last health check. Before the first one, run the check inside the container."""
         from envctl.backends.common.probe import with_secrets
         from envctl.backends.docker.container_probe import ContainerProbe
 
@@ -197,7 +197,7 @@ class DockerBackend:
         return ContainerProbe(self._engine, self._answers, unit.name, container, declared).result()
 
     def exec(self, unit: str, execution: Execution) -> int:
-        """Run a command in the unit's container; its exit code."""
+        """Run a command in the unit's container, and return its exit code."""
         from envctl.backends.docker.streams import execute
 
         container = self._container(unit)
@@ -208,7 +208,7 @@ class DockerBackend:
         return execute(self._engine, unit, container, execution)
 
     def _with_secrets(self, unit: str, container: str, execution: Execution) -> Execution:
-        """The command with the unit's variables that are made of secrets."""
+        """The command with the unit's variables that contain secrets."""
         state = self.observe().units.get(unit)
         if state is None or '"secret_env"' not in state.run:
             return execution
@@ -219,7 +219,7 @@ class DockerBackend:
         )
 
     def run_one_off(self, unit: Unit, execution: Execution, ready: Callable[[], object]) -> int:
-        """Run a command in a container of its own, which is removed afterwards; its exit code."""
+        """Run a command in a separate container, which is removed afterwards, and return its exit code."""
         return self._one_offs.run(unit, execution, ready)
 
     def archive(self, unit: str, path: str) -> Iterator[bytes]:
@@ -267,7 +267,7 @@ class DockerBackend:
         return self._privileges
 
     def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
-        """Run a hook in the unit's container; its exit code."""
+        """Run a hook in the unit's container, and return its exit code."""
         from envctl.backends.docker.records import HOOK
         from envctl.backends.docker.streams import execute
 
@@ -285,7 +285,7 @@ class DockerBackend:
         return environments(self._engine, self._names)
 
     def published_ports(self) -> frozenset[int]:
-        """The ports of the engine's host that containers have, whoever's they are."""
+        """All ports that containers publish on the engine's host."""
         from envctl.backends.docker.ports import published_ports
 
         with self._engine.doing("list the published ports") as api:
@@ -300,7 +300,7 @@ class DockerBackend:
         since: float | None = None,
         until: float | None = None,
     ) -> Iterator[LogLine]:
-        """What the units' processes wrote, merged by time."""
+        """The output of the units' processes, merged by time."""
         from envctl.backends.docker import logs
 
         if follow:

@@ -1,4 +1,4 @@
-"""The form of the engine's answers, as far as envctl relies on it. Pure."""
+"""The form of the engine's answers, as far as envctl depends on it. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _PARTS: Final[Mapping[str, type]] = {"Labels": str, "Names": str, "RepoTags": st
 
 
 def fit(method: str, path: str, answer: Any, *, shown: str = "") -> Any:
-    """Check an answer and return it, with empty maps and lists instead of null. AnswerError, which names the path, if it has another form."""
+    """Check an answer and return it, with empty maps and lists for null. AnswerError, with its path, if invalid."""
     request, url = f"{method} {path}", shown or path
     for pattern, kind, keys, part in _FORMS:
         if not re.fullmatch(pattern, request):

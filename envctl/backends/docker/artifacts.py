@@ -51,8 +51,8 @@ _CONDITIONS: Final[Mapping[Condition, str]] = {
 def artifacts(plan: Plan, *, trust: Path | None = None) -> tuple[Artifact, ...]:
     """The files of the rendered folder.
 
-    With `trust`, a bundle of CA certificates, its builds trust these: needed behind an inspecting
-    proxy. The images then keep the bundle, which is public, in a layer.
+    With `trust`, a bundle of CA certificates, its builds trust these, as needed behind an inspecting proxy. The images
+    then keep the bundle, which is public, in a layer.
     """
     names = _dockerfile_names(plan)
     files: dict[str, Artifact] = {
@@ -116,7 +116,7 @@ def _text(path: str, text: str, mode: int = 0o644) -> Artifact:
     return Artifact(path, "docker/text.j2", {**FUNCTIONS, "text": text}, mode=mode)
 
 
-# --- what the templates are given -----------------------------------------------------------
+# --- template variables ---------------------------------------------------------------------
 
 
 def _compose(plan: Plan, names: Mapping[str, str]) -> Mapping[str, Any]:
@@ -176,14 +176,14 @@ def _volume(name: str) -> str:
 
 
 def _image(plan: Plan, source: Source) -> str:
-    """The tag envctl gives to a build's image, so that Compose uses an image that exists already."""
+    """The tag that envctl gives to a build's image, so that Compose uses an existing image."""
     if isinstance(source, ReadyImage):
         return source.image
     return f"envctl/{plan.scope.project}:{source.digest}"
 
 
 def _build(unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any] | None:
-    """How the image is built. Only the first of the units that share it gets this, so that it is built once."""
+    """How to build the image. Only the first unit with that image gets this, so that it is built once."""
     build, name = unit.source, _dockerfile_name(unit)
     if isinstance(build, ReadyImage) or names[build.digest] != name:
         return None
@@ -222,15 +222,15 @@ def _probe(unit: Unit) -> Mapping[str, Any] | None:
 
 
 def _wrapper(unit: Unit) -> Sequence[str]:
-    """The entrypoint that reads variables made of secrets; () without any."""
+    """The entrypoint that reads variables with secrets; () without such variables."""
     is_built = isinstance(unit.source, Build)
     return wrapped(unit.run, ()) if is_built and unit.run.process.secret_env else ()
 
 
 def _host_env(unit: Unit) -> Mapping[str, Sequence[tuple[str, str]]]:
-    """Of a unit that is an image, the variables made of secrets: parts that are texts or variables of the host.
+    """For a unit with a ready image, its variables with secrets, as parts that are texts or variables of the host.
 
-    Its entrypoint is known to the engine only, so nothing can be put before it here.
+    The image's entrypoint is only known to the engine, so no wrapper can be put in front of it here.
     """
     if isinstance(unit.source, Build):
         return {}

@@ -17,10 +17,10 @@ _USERS: Final = "/etc/passwd"
 
 
 def insist_on_fit(build: Build, images: Images) -> None:
-    """EnvctlError, with the place of the step, if the base lacks a program that a step calls. Bases that are not on the engine are not checked."""
+    """EnvctlError, with the step's place, if the base lacks a program of a step. Skips bases not on the engine."""
     image = build.base.image
     steps = [step for step in build.steps if type(step) in _NEEDS]
-    # Bases of the catalogue are known to have all of them.
+    # Bases of the catalogue have all these programs.
     if build.base.name or not steps or images.find(image) is None:
         return
     missing = images.lacks(image, sorted({_NEEDS[type(step)][0] for step in steps}))

@@ -30,9 +30,9 @@ from envctl.progress import Report
 
 NO_SECRETS: Final[Mapping[str, bytes]] = MappingProxyType({})
 QUIET_TIMEOUT: Final = 3600.0
-"""Seconds a build may be silent, as long as its engine is alive."""
+"""How many seconds a build may be silent while its engine is alive."""
 LONGEST: Final = 6 * 3600.0
-"""Seconds a build may take."""
+"""The maximum duration of a build, in seconds."""
 
 _IN_MEMORY: Final = 32 * 1024 * 1024
 _NO_SESSION: Final = re.compile(r"no active session|session healthcheck|context canceled|client connection is closing", re.IGNORECASE)  # fmt: skip
@@ -50,9 +50,9 @@ def build(
     report: Report,
     secrets: Mapping[str, bytes] = NO_SECRETS,
 ) -> str:
-    """Make the image of a build; its id. EnvctlError names the failing step, its output and its place.
+    """Build an image; its id. EnvctlError, with the failing step, its output and its place.
 
-    `secrets` are the values of those that its steps name.
+    `secrets` are the values of the secrets that its steps name.
     """
     registries = Registries()
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as context:
@@ -140,7 +140,7 @@ def _parameters(
 def _explained(
     registries: Registries, session: BuildSession | None, text: str
 ) -> tuple[str, str] | None:
-    """What is wrong and what to do, for failures of registries and of the session."""
+    """The problem and the remedy, for failures of registries and of the session."""
     if _NO_SESSION.search(text) and (session is None or session.lost):
         return (
             "the engine needs credentials or secrets from envctl, but its connection to envctl was lost",
@@ -157,7 +157,7 @@ def _explained(
 
 
 def proxies() -> dict[str, str]:
-    """The host's proxies, which the builder passes on without storing them. Proxies on a loopback address only work on this host and are left out."""
+    """The host's proxies, which the builder passes on without storing. Skips those on a loopback address."""
     variables = {name: os.environ.get(name, "") for name in _PROXIES}
     return {
         name: value for name, value in variables.items() if value and not _LOOPBACK.search(value)

@@ -1,4 +1,4 @@
-"""Follows a build: reports progress in the spec's words, and explains failures."""
+"""Follows a build: reports progress in terms of the spec, and explains failures."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ SHOWN_LINES: Final = 30
 """How many lines of a failed step's output an error shows."""
 _LONGEST: Final = 16 * 1024
 """The maximum length of a line, in bytes; a longer one is reported in parts."""
-"""Bytes of a line: what is longer is told in parts, as it comes."""
 _NUMBERED: Final = re.compile(r"^\[(?:\S+ )?\s*(\d+)/(\d+)\] (.*)", re.DOTALL)
 _NOT_AT_HAND: Final = ("failed to resolve source metadata", "pull access denied", "failed to do request", "failed to authorize", "not found")  # fmt: skip
 
 Explain: TypeAlias = Callable[[str], tuple[str, str] | None]
-"""Explains a builder's error that is not about one step: what is wrong and what to do; None if it is unknown."""
+"""Explains a builder's error that concerns no single step: the problem and the remedy; None if it is unknown."""
 
 
 def unexplained(_text: str) -> None:
@@ -31,7 +30,7 @@ def unexplained(_text: str) -> None:
 
 
 class Watch:
-    """Follows one build: reports progress, and keeps what explains a failure."""
+    """Follows one build: reports progress, and keeps the output that explains a failure."""
 
     def __init__(
         self,
@@ -62,11 +61,11 @@ class Watch:
                 for record in decode(base64.b64decode(event.get("aux", ""))):
                     self._record(record)
             except (ValueError, TypeError):
-                # Progress must not fail a build: an engine may send records of another form.
+                # Ignore invalid progress records, because engines may send other forms. They must not fail a build.
                 return
 
     def failed(self, text: str) -> None:
-        """Raise an error with everything known about a failure."""
+        """Raise an error with all that is known about a failure."""
         vertex = next((candidate for candidate in self._vertexes.values() if candidate.error), None)
         whole = text if vertex is None else f"{vertex.name}\n{vertex.error}"
         if known := self._explain(whole):
@@ -85,7 +84,7 @@ class Watch:
                 where=self._source.where,
             )
         name, where = self._step(vertex)
-        # If the step failed in the middle of a line, that line would be lost.
+        # If the step failed in the middle of a line, the beginning of that line would be lost.
         self._flush(vertex.digest)
         lines = self._outputs.get(vertex.digest, ())
         code = re.search(r"exit code: (\d+)", vertex.error)
@@ -140,9 +139,10 @@ class Watch:
             self._report(Progress(f"build {self._unit}", Stage.WORKING, text))
 
     def _step(self, vertex: Vertex) -> tuple[str, Place | None]:
-        """Which of the spec's steps a vertex is, in words, and where that stands.
+        """The step of the spec that a vertex belongs to, as text, and its place.
 
-        The builder numbers FROM and what makes a layer; each of our steps makes one. FROM is no step of the spec's, and has no number.
+        The builder numbers FROM and every instruction that makes a layer. Each of our steps makes one; FROM is not a
+        step of the spec.
         """
         match = _NUMBERED.match(vertex.name)
         if match is None:

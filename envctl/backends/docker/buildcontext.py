@@ -18,7 +18,7 @@ from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Build, DockerfileBuild
 
 DOCKERFILE: Final = ".envctl.Dockerfile"
-"""Unlike any name in a project, so that it never replaces a file of the project."""
+"""A name that no project uses, so that it never replaces a file of the project."""
 _APT: Final = "trust/apt.conf"
 
 
@@ -33,10 +33,10 @@ def dockerfile_path(build: Build | DockerfileBuild) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Writes build contexts of one project; `trust` is the bundle of certificates builds trust, if any.
+    """Writes build contexts of one project; `trust` is the CA bundle that builds trust, or None.
 
-    `build_inputs` are in the same folder beside it, which is mounted while the build's commands run. `base` is how the engine is told
-    which image a build is done on; "" for its name.
+    `build_inputs` go into the same folder, which is mounted while the build's commands run. `base` is the name of the
+    base for the engine, if it differs from the base's own name.
     """
 
     root: Path
@@ -46,8 +46,8 @@ class Sender:
     base: str = ""
 
     def write(self, build: Build | DockerfileBuild, to: BinaryIO) -> None:
-        """Write the context as a tar. The same files give the same bytes, whatever their times."""
-        # GNU format: the builder does not recognise an archive that begins with a PAX header.
+        """Write the context as a tar. Equal files give equal bytes, whatever their times."""
+        # GNU format, because the builder does not recognise an archive that starts with a PAX header.
         with (
             PlannedFiles(self.root) as project,
             tarfile.open(fileobj=to, mode="w", format=tarfile.GNU_FORMAT) as tar,
@@ -76,7 +76,7 @@ class Sender:
                 add_text(tar, path, content)
 
     def _mounted(self) -> Mapping[str, str | Path]:
-        """The files of the mounted folder. apt reads a single file for certificates and for settings."""
+        """The files of the mounted folder. apt reads certificates and settings from a single file each."""
         trusted = trust_files(self.trust.read_text("utf-8", "replace")) if self.trust else {}
         supplied = {f"trust/{path}": content for path, content in self.build_inputs.files.items()}
         apt = [
@@ -96,5 +96,5 @@ class Sender:
 
 
 def labels_text(labels: Mapping[str, str]) -> str:
-    """Labels in the form that the builder's API takes."""
+    """Labels in the form that the builder's API expects."""
     return json.dumps(labels, ensure_ascii=True, sort_keys=True)

@@ -1,4 +1,4 @@
-"""BuildKit's progress records, decoded: the few fields of its protobuf messages that are needed.
+"""Decodes BuildKit's progress records: only the few fields that envctl needs.
 
 `StatusResponse` of moby/buildkit's control API: 1 vertexes, 3 logs. `Vertex`: 1 digest, 3 name, 4 cached,
 5 started, 6 completed, 7 error. `VertexLog`: 1 vertex, 4 msg. Unknown fields are passed over.
@@ -14,7 +14,7 @@ from envctl.lazy_dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Vertex:
-    """A piece of a build's work as it stands now; `error` is empty unless it failed."""
+    """The current state of a piece of a build's work; `error` is empty unless it failed."""
 
     digest: str
     name: str
@@ -26,14 +26,14 @@ class Vertex:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Something the command of a vertex printed."""
+    """Output of a vertex's command."""
 
     vertex: str
     data: bytes
 
 
 def decode(message: bytes) -> Iterator[Vertex | Output]:
-    """The vertexes and the outputs of a StatusResponse. ValueError if it is none."""
+    """The vertexes and outputs in a StatusResponse. ValueError if the message is not one."""
     for number, value in fields(message):
         if number == 1 and isinstance(value, bytes):
             yield _vertex(value)

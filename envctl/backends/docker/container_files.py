@@ -1,4 +1,4 @@
-"""Copies files out of and into a unit's container."""
+"""Copies files from and to a unit's container."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a path of a container leads, and what is there. The engine reports it without opening anything.
+"""Resolves paths in a container, and finds out what is there. The engine reports it without opening anything.
 
 Reading or writing a path of an image unchecked could block on a pipe, return gigabytes, or follow a link of the image
 into a mounted folder of the host.
@@ -25,7 +25,7 @@ _TYPES: Final = _DIRECTORY | _LINK | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 <
 
 @dataclass(frozen=True, slots=True)
 class PathInfo:
-    """What is at a path; `link` is the final target of a link, "" if it is none."""
+    """What is at a path; `link` is the final target of a link, otherwise ""."""
 
     mode: int
     size: int
@@ -76,7 +76,7 @@ def leads_to(api: EngineApi, container: str, path: str) -> str:
 
 
 def at_its_end(api: EngineApi, container: str, path: str) -> tuple[str, PathInfo | None]:
-    """Where a path leads if its last part is a link, too, and what is there."""
+    """The path with its last part resolved, too, and what is there."""
     entry = look(api, container, path)
     if entry is None or not entry.link:
         return path, entry
@@ -84,7 +84,7 @@ def at_its_end(api: EngineApi, container: str, path: str) -> tuple[str, PathInfo
 
 
 def read(api: EngineApi, container: str, path: str, *, largest: int) -> bytes | None:
-    """The content of a regular file of a container; None if it does not exist. EnvctlError if it is something else, or too large."""
+    """The content of a regular file in a container; None if it does not exist. EnvctlError if it is unsuitable."""
     info = look(api, container, path)
     if info is not None and info.link:
         path = info.link
@@ -98,13 +98,13 @@ def read(api: EngineApi, container: str, path: str, *, largest: int) -> bytes | 
         )
     if info.size > largest:
         raise EnvctlError(f"{path} in its image has {info.size:,} bytes, which is too large")
-    # The archive's header and end come on top.
+    # Allow for the archive's header and end.
     with api.get_archive(container, path) as archive:
         return _only_file(read_up_to(archive, largest + 64 * 1024))
 
 
 def read_up_to(stream: Iterable[bytes], largest: int) -> bytes:
-    """The chunks as one. EnvctlError if they are larger than this."""
+    """The joined chunks. EnvctlError if they are larger than `largest`."""
     data = bytearray()
     for chunk in stream:
         data += chunk

@@ -1,4 +1,4 @@
-"""Whether a unit is healthy: the engine's last health check, or before the first one the probe itself."""
+"""Finds out whether a unit is healthy: by the engine's last health check, or before the first one by its own."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Probe
 
 _GRACE: Final = 2.0
-"""Seconds the engine gets beyond a probe's own timeout."""
+"""How many more seconds than a check's own timeout the engine gets."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerProbe:
-    """The probe of a unit in its running container."""
+    """The health check of a unit in its running container."""
 
     engine: Engine
     results: ProbeResults
@@ -27,7 +27,7 @@ class ContainerProbe:
     probe: Probe
 
     def result(self) -> tuple[bool, str]:
-        """Whether the unit is healthy, and the probe's output."""
+        """Whether the unit is healthy, and the output of its check."""
         with self.engine.doing(f"look at {self.unit}") as api:
             state = api.inspect_container(self.container)["State"]
             starts_soon = engine_probe_log.knows_start_interval(api.api_version)
@@ -46,7 +46,7 @@ class ContainerProbe:
         return self.results.ask(self.unit, self.probe, ask)
 
     def _ask_inside(self, seconds: float) -> tuple[bool, str] | None:
-        """Run the probe inside the container; None if it was stopped early because the engine is about to run it."""
+        """Run the check inside the container; None if it had to stop because the engine is about to run it."""
         from envctl.backends.docker.streams import execute
 
         grace = min(self.probe.timeout + _GRACE, seconds) - self.probe.timeout

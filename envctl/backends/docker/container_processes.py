@@ -13,7 +13,7 @@ _COLUMNS: Final = "pid,uid,rss,time,args"
 
 
 def processes(api: EngineApi, container: str) -> Sequence[UnitProcess]:
-    """The processes; the engine's host lists them, so that the image needs no `ps`."""
+    """The processes, as listed on the engine's host, so that the image needs no `ps`."""
     rows = api.top(container, _COLUMNS)["Processes"]
     return [_process([str(cell) for cell in row]) for row in rows if isinstance(row, list)]
 

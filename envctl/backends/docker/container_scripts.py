@@ -1,4 +1,4 @@
-"""Runs scripts in temporary containers of an image, to read files of it or to download with its tools."""
+"""Runs scripts in temporary containers of an image, to read files from it or to download files with its tools."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ _SHOWN: Final = 30
 """How many of a script's last lines an error shows."""
 _LONGEST: Final = 64 * 1024
 _FETCHED: Final = 8 << 30
-"""The most bytes a script may return as files."""
+"""The maximum total size of the files that a script returns, in bytes."""
 _FILES: Final = 100_000
-"""The most files it may return: even an empty one needs memory."""
+"""The maximum number of returned files, because even an empty file needs memory."""
 _KEEPING: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP")
-"""The capabilities that copying an image's files with owners and modes needs."""
+"""The capabilities for copying an image's files with owners and modes."""
 _FETCHING: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID")
-"""The capabilities that downloading needs: apt downloads as a user of its own."""
+"""The capabilities for downloading: apt downloads as a separate user."""
 _LOG: Final = "256m"
-"""How much output the engine stores: what is read of it at most, plus the engine's own bytes around each line.
-If there is more, the engine drops the beginning, which readers notice.
+"""How much output the engine stores: the maximum that is read, plus the engine's own bytes around each line.
+If a script prints more, the engine drops the beginning, which readers notice.
 """
 _NAME: Final = "envctl-errand-"
 _STALE: Final = re.compile(rf"/{_NAME}(\d{{1,12}})-([0-9a-f]{{8}})-(\d{{1,9}})-[0-9a-f]+")
-"""The container's name holds its deadline, the host and the process that created it."""
+"""The container's name contains its deadline, and the host and process that created it."""
 _SLACK: Final = 600
-"""Seconds a script gets beyond its own time-out, to start and to return files."""
+"""How many more seconds than its own timeout a script gets, to start and to return files."""
 
 
 def run(
@@ -60,7 +60,8 @@ def run(
 ) -> bytes:
     """Run the script and return its output. The container is always removed.
 
-    If envctl is killed, the next script from this host removes its container; scripts from other hosts do after its deadline.
+    If envctl is killed, the next script from this host removes the container; scripts from other hosts wait for its
+    deadline.
     """
     body = _container(image, container_script, trusts=trust is not None, proxies=proxies)
     what = f"{_what(container_script)} {image}"
@@ -93,7 +94,7 @@ def run(
 
 
 def _output(api: EngineApi, identity: str, what: str, parameters: Mapping[str, str]) -> bytes:
-    """The output, as far as the engine has stored it."""
+    """The stored part of the output."""
     demultiplexer = Demultiplexer()
     with api.logs(identity, parameters) as answer:
         contents = (content for data in answer for _, content in demultiplexer.feed(data))
@@ -101,7 +102,7 @@ def _output(api: EngineApi, identity: str, what: str, parameters: Mapping[str, s
 
 
 def _sweep(api: EngineApi) -> None:
-    """Remove containers of scripts whose process has ended or whose deadline has passed. They are recognised by name, which no image can set."""
+    """Remove containers of scripts that have ended or expired. Recognises them by name, which an image cannot set."""
     for container in api.containers(all=True, filters={"name": f"^/{_NAME}"}):
         names = (_STALE.fullmatch(name) for name in container["Names"] or ())
         if any(name and _is_over(int(name[1]), name[2], int(name[3])) for name in names):
@@ -117,12 +118,12 @@ def _is_over(until: int, where: str, process: int) -> bool:
         except ProcessLookupError:
             return True
         except PermissionError:
-            pass  # another user's, and alive
+            pass  # alive, and belongs to another user
     return until < time.time()
 
 
 def here() -> str:
-    """Identifies this host since its last boot, and the PID namespace: where process numbers mean the same."""
+    """Identifies this host since its last boot, with its PID namespace, because pids are only unique there."""
     machine = [socket.gethostname()]
     with suppress(OSError):
         machine.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii"))
@@ -142,7 +143,7 @@ def _container(
         "WorkingDir": "/",
         "Env": [f"{name}={value}" for name, value in env.items()],
         "Healthcheck": {"Test": ["NONE"]},
-        # A container inherits its image's labels: it must not look like a unit.
+        # A container inherits its image's labels. Override them, so that it does not look like a unit.
         "Labels": {n.UNIT: "", n.SECRETS_CONTAINER: ""},
         "HostConfig": {
             **_rights(container_script),
@@ -153,7 +154,7 @@ def _container(
 
 
 def _rights(container_script: ContainerScript) -> Mapping[str, Any]:
-    """As few capabilities as the script needs."""
+    """The minimal capabilities that the script needs."""
     if container_script.network:
         return {"CapDrop": ["ALL"], "CapAdd": list(_FETCHING)}
     alone: Mapping[str, Any] = {"NetworkMode": "none", "CapDrop": ["ALL"]}
@@ -182,7 +183,7 @@ def _brought(trust: Path | None) -> bytes:
 
 
 def _take_home(stream: Iterator[bytes], folder: Path) -> None:
-    """Save the regular files of an archive by their base names, so that its paths cannot lead anywhere else."""
+    """Save the regular files of an archive by their base names, so that no path can lead outside the folder."""
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(folder)) as spool:
         for chunk in capped_chunks(stream, _FETCHED, "what the script returned"):
             spool.write(chunk)

@@ -1,4 +1,4 @@
-"""A unit as the engine's JSON for a new container. Pure."""
+"""Converts a unit into the engine's JSON for a new container. Pure."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def container(
     start_interval: bool = False,
     image: Mapping[str, Any] = _NOTHING,
 ) -> Mapping[str, Any]:
-    """The body of the API call that creates a unit's container; `own_volumes` are those that its image declares.
+    """The request body that creates a unit's container; `own_volumes` are those that its image declares.
 
-    `start_interval` says whether the engine knows `StartInterval` (API 1.44). `image` is the configuration of its image,
-    for a unit with variables that are made of secrets.
+    `start_interval` is whether the engine supports `StartInterval` (API 1.44). `image` is the configuration of its
+    image, for a unit with variables that contain secrets.
     """
     process = unit.run.process
     settings, host = options.bodies(unit.run.options)
@@ -52,7 +52,7 @@ def container(
         "HostConfig": {**_host(unit, names, log_driver, own_volumes), **host},
     }
     if process.secret_env:
-        # An entrypoint of its own would make the engine ignore the image's command.
+        # With its own entrypoint, the engine would ignore the image's command.
         body["Entrypoint"] = [*wrapped(unit.run, image.get("Entrypoint") or ())]
         body["Cmd"] = list(image.get("Cmd") or ())
     if process.argv is not None:
@@ -89,7 +89,7 @@ def _host(
         host["NanoCpus"] = round(run.resources.cpus * _NANO)
     if run.resources.memory is not None:
         host["Memory"] = run.resources.memory
-        # Without `MemorySwap` the engine allows the same amount of swap on top; a machine has none.
+        # Without `MemorySwap` the engine allows the same amount of swap in addition; a machine has no swap.
         host["MemorySwap"] = run.resources.memory
     return host
 
@@ -104,14 +104,14 @@ def _bindings(unit: Unit) -> dict[str, list[dict[str, str]]]:
 
 def restart_policy(unit: Unit) -> str:
     """The engine's name of the restart policy."""
-    # A task runs once; whether it runs again is for the next `up` to decide.
+    # A task runs once; the next `up` decides whether it runs again.
     policy = Restart.NO if unit.kind is Kind.TASK else unit.run.restart
     # "unless-stopped" is "always", except that it respects `envctl stop` when the engine restarts.
     return {Restart.ALWAYS: "unless-stopped"}.get(policy, str(policy))
 
 
 def binds(unit: Unit) -> list[str]:
-    """Mounts of the host that SELinux has to label: `Mounts` cannot express that, `Binds` can."""
+    """Mounts of the host that SELinux must label: `Mounts` cannot express that, but `Binds` can."""
     label = options.label(unit.run.options)
     return [
         f"{mount.source}:{mount.target}:{'ro' if mount.read_only else 'rw'},{label}"
@@ -136,7 +136,7 @@ def _mounts(unit: Unit, names: Names, own_volumes: Sequence[Volume]) -> list[dic
         for path in covered(unit.run.mounts)
     ]
     volumes = [
-        # A volume that already exists stays as it is, even if it is empty.
+        # The engine does not fill an existing volume, even if it is empty.
         {
             **volume_mount(volume.name, volume.target, names, copy=volume.new is None),
             "ReadOnly": volume.read_only,
@@ -159,7 +159,7 @@ def secrets_mount(unit: str, names: Names, target: str, *, read_only: bool) -> d
         "Target": target,
         "ReadOnly": read_only,
         "VolumeOptions": {
-            # Do not copy files of the image's folder into it.
+            # Do not copy the image's files from that folder into the volume.
             "NoCopy": True,
             "Labels": {**names.labels, n.SECRETS: unit},
             "DriverConfig": _MEMORY_VOLUME,
@@ -168,7 +168,7 @@ def secrets_mount(unit: str, names: Names, target: str, *, read_only: bool) -> d
 
 
 def healthcheck(run: Run, *, start_interval: bool = False) -> dict[str, Any]:
-    """The engine's health check; without a probe, the image's own is switched off."""
+    """The engine's health check. Without a probe in the spec, the image's own check is switched off."""
     declared = probe.with_secrets(run)
     if declared is None:
         return {"Test": ["NONE"]}
@@ -183,6 +183,6 @@ def healthcheck(run: Run, *, start_interval: bool = False) -> dict[str, Any]:
 
 
 def secret_file(secret: Secret) -> str:
-    """The file name of a secret in its unit's volume: the name in its target, or a hidden name if the target is elsewhere."""
+    """The file name of a secret in its unit's volume: that of its target, or a hidden name for a target elsewhere."""
     name = secret.target.removeprefix(f"{SECRETS_FOLDER}/")
     return name if name != secret.target and "/" not in name else f".{secret.name}"

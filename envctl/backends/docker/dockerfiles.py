@@ -1,4 +1,4 @@
-"""A build as a Dockerfile and its context.
+"""Turns a build into a Dockerfile and its context.
 
 `up` and `render` use the same functions, so that both build the same image.
 """
@@ -16,7 +16,7 @@ from envctl.plan.model import Build, RunCommand
 from envctl.plan.platforms import plain_name
 
 MEDIA: Final = "/media"
-"""Where files for build commands are mounted during the build."""
+"""The mount point of files for build commands."""
 TRUSTING: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         (
@@ -32,7 +32,7 @@ TRUSTING: Final[Mapping[str, str]] = {
     ),
     "APT_CONFIG": f"{MEDIA}/apt.conf",
 }
-"""The environment variables that make programs trust the mounted certificates."""
+"""Environment variables that make programs trust the mounted certificates."""
 Render = Callable[[str, Mapping[str, Any]], str]
 
 
@@ -45,12 +45,12 @@ def dockerfile(
     build_inputs: BuildInputs = NO_BUILD_INPUTS,
     base: str = "",
 ) -> str:
-    """The Dockerfile of a build, to be built in the context `context_files` tells of.
+    """The Dockerfile of a build, for the context from `context_files`.
 
-    With `up` it is for BuildKit: caches and the trusted certificates are mounted. Without, it is
-    portable: no mounts, no here-documents. With `trust` the context must have `trust_files` too; the
-    portable file then copies them in, and the image keeps them in a layer, though not in its files.
-    `build_inputs` are for BuildKit alone. `base` names the build's base, if not by its own name.
+    With `up` it is for BuildKit: caches and the trusted certificates are mounted. Otherwise it is portable, without
+    mounts and here-documents. With `trust` the context must have `trust_files`, too; the portable file then copies them
+    in, and the image keeps them in a layer, but not in its files. `build_inputs` are for BuildKit only. `base` is the
+    name of the build's base, if it differs from the base's own name.
     """
     context = dockerfile_context(build, up=up, trust=trust, build_inputs=build_inputs)
     return render("docker/Dockerfile.j2", {**context, **({"base": base} if base else {})})
@@ -59,11 +59,11 @@ def dockerfile(
 def dockerfile_context(
     build: Build, *, up: bool, trust: bool = False, build_inputs: BuildInputs = NO_BUILD_INPUTS
 ) -> Mapping[str, Any]:
-    """The variables of the Dockerfile's template."""
+    """The template variables of the Dockerfile."""
     users = any(isinstance(step, RunCommand) and step.user != "root" for step in build.steps)
     return {
         **FUNCTIONS,
-        # Without envctl, a base is only known by its plain name. A base of a mirror snapshot has no plain name.
+        # Without envctl, a base has only its plain name. A base from a mirror snapshot has no plain name.
         "base": build.base.image if up or build.base.snapshot else plain_name(build.base.image)[0],
         "platform": build.platform,
         "apt_cache": f"apt-{digest(build.base)}",

@@ -1,4 +1,4 @@
-"""Which engine to use: DOCKER_HOST, else the current docker context, else the local socket."""
+"""Finds the engine: DOCKER_HOST, otherwise the current docker context, otherwise the local socket."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOCAL = "unix:///var/run/docker.sock"
 class Endpoint:
     """An engine's address; `certificates` is the folder of ca.pem, cert.pem, key.pem if it uses TLS.
 
-    `variable` or `context` is where the address comes from; without both it is the local default.
+    `variable` or `context` is the origin of the address; without both it is the local default.
     """
 
     host: str
@@ -44,7 +44,7 @@ class Endpoint:
 
 
 def find(environ: Mapping[str, str]) -> Endpoint:
-    """The engine that the docker command would use. EnvctlError for a context that does not exist."""
+    """The engine that the docker command would use. EnvctlError for an unknown context."""
     folder = Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     configuration = _json(folder / "config.json")
     endpoint = _find(environ, folder, str(configuration.get("currentContext") or ""))

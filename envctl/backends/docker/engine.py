@@ -1,4 +1,4 @@
-"""The engine: connects to it on first use, and translates its errors into messages that help the user."""
+"""The engine. Connects to it on first use, and translates its errors into messages that help the user."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envctl.backends.docker.tunnel import Tunnel
 
 STOP_TIMEOUT = 10
-"""Seconds a process gets to end after SIGTERM."""
+"""How many seconds a process gets to end after SIGTERM."""
 
 _PORT_IN_USE = re.compile(
     r"(?:Bind for |listen (?:tcp|udp)[46]? |bind host port (?:for )?)\S*?:(\d+)[: /]"
@@ -41,7 +41,7 @@ class Engine:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Which engine this is."""
+        """The engine's address."""
         if self._endpoint is None:
             self._endpoint = find(os.environ)
         return self._endpoint
@@ -65,7 +65,7 @@ class Engine:
                 self._tunnel = None
 
     def _host(self) -> str:
-        """Where to connect to."""
+        """The address to connect to."""
         if not self.endpoint.host.startswith("ssh://"):
             return self.endpoint.host
         if self._tunnel is None:
@@ -76,7 +76,7 @@ class Engine:
 
     @contextmanager
     def doing(self, what: str, *, where: Place | None = None) -> Iterator[EngineApi]:
-        """The API for a task ("start web"). Every failure becomes an EnvctlError that names the task."""
+        """The API for a task such as "start web". Every failure becomes an EnvctlError that names the task."""
         try:
             yield self.api
         except (EngineError, OSError) as error:
@@ -108,7 +108,7 @@ def translated(
 
 
 def _known(text: str) -> tuple[str, str]:
-    """What is wrong and what to do, for common failures."""
+    """The problem and the remedy, for common failures."""
     if "no space left on device" in text:
         return "the engine's disk is full", "`docker system df` shows what fills it"
     if "bind source path does not exist" in text:
@@ -141,7 +141,7 @@ def _unreachable(error: EngineConnectionError, endpoint: Endpoint) -> EnvctlErro
 
 
 def version_numbers(text: str) -> tuple[int, ...]:
-    """A version of the API ("1.41") as numbers that can be compared; (0,) if it is invalid."""
+    """An API version ("1.41") as numbers that can be compared; (0,) if it is invalid."""
     parts = text.split(".")
     return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else (0,)
 

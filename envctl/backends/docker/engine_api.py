@@ -50,7 +50,7 @@ class EngineApi(Requests):
         self.do("POST", f"/containers/{_word(container)}/start")
 
     def stop(self, container: str, *, timeout: float) -> None:
-        """Send a container's stop signal, and SIGKILL after its own time-out. The engine answers when the process has ended."""
+        """Send a container's stop signal, and SIGKILL after its own timeout. Answers after the process has ended."""
         self.do("POST", f"/containers/{_word(container)}/stop", timeout=timeout)
 
     def unpause(self, container: str) -> None:
@@ -68,7 +68,7 @@ class EngineApi(Requests):
         self.do("POST", path, params={"condition": "removed"}, timeout=timeout)
 
     def top(self, container: str, columns: str) -> Mapping[str, Any]:
-        """The processes of a container, as `ps` of the engine's host lists them in these columns."""
+        """The processes of a container, as `ps` on the engine's host lists them with these columns."""
         params = {"ps_args": f"-eo {columns}"}
         listing: Mapping[str, Any] = self.json(
             "GET", f"/containers/{_word(container)}/top", params=params
@@ -81,7 +81,7 @@ class EngineApi(Requests):
         self.do("DELETE", f"/containers/{_word(container)}", params=params)
 
     def logs(self, container: str, params: Mapping[str, str], *, follow: bool = False) -> Response:
-        """The output of a container, in frames; with `follow` as it is written."""
+        """The output of a container, in frames; with `follow`, as it is written."""
         return self.request(
             "GET",
             f"/containers/{_word(container)}/logs",
@@ -113,7 +113,7 @@ class EngineApi(Requests):
         return self.stream(f"/containers/{_word(container)}/export")
 
     def attach(self, container: str, *, stdin: bool, detach_keys: str | None) -> Response:
-        """Attach to the streams of a container, which may not have started yet; the caller takes the connection over."""
+        """Attach to the streams of a container, which may not have started yet. The caller takes over the connection."""
         return self.request(
             "POST",
             f"/containers/{_word(container)}/attach",
@@ -204,7 +204,7 @@ class EngineApi(Requests):
         self.do("POST", f"/images/{_word(image)}/tag", params=params)
 
     def remove_image(self, image: str, *, noprune: bool = False) -> None:
-        """Remove an image, or only this name of it if it has others."""
+        """Remove an image, or only this name if it has others."""
         params = {"noprune": "1" if noprune else None}
         self.do("DELETE", f"/images/{_word(image)}", params=params)
 

@@ -1,4 +1,4 @@
-"""Whether an engine can be used: it answers, is new enough, and runs Linux containers."""
+"""Checks whether an engine can be used: it answers, is new enough, and runs Linux containers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OLDEST_API: Final = "1.41"
 
 
 def check(engine: Engine) -> None:
-    """EnvctlError, with what to do, unless the engine can be used."""
+    """EnvctlError, with a remedy, unless the engine can be used."""
     with engine.doing("talk to the Docker engine") as api:
         version = api.version()
     if version_numbers(str(version["ApiVersion"])) < version_numbers(OLDEST_API):

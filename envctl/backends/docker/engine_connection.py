@@ -14,7 +14,7 @@ from envctl.backends.docker.engine_errors import EngineConnectionError, NoAnswer
 from envctl.lazy_dataclass import dataclass
 
 LOOK: Final = 30.0
-"""Seconds of silence after which envctl checks whether the engine is alive."""
+"""How many seconds of silence pass before envctl checks whether the engine is alive."""
 _LARGEST_HEAD: Final = 256 * 1024
 _CHUNK: Final = 64 * 1024
 
@@ -25,7 +25,7 @@ _Result = TypeVar("_Result")
 class Patience:
     """How long to wait for an answer. Times are in seconds; `until` is a time of `time.monotonic`.
 
-    With `is_alive`, a silent engine is checked on another connection; after two failed checks nobody waits any longer.
+    With `is_alive`, a silent engine is checked on another connection; after two failed checks, waiting ends.
     """
 
     total: float = inf
@@ -37,7 +37,7 @@ class Patience:
     def of(
         cls, total: float, *, silence: float = inf, is_alive: Callable[[], bool] | None = None
     ) -> Patience:
-        """Starting now."""
+        """A patience that starts now."""
         return cls(total, time.monotonic() + total, silence, is_alive)
 
 
@@ -46,7 +46,7 @@ class Connection:
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
-        # An answer may be abandoned halfway, such as a followed log: then nothing else closes the socket.
+        # If an answer is abandoned halfway, such as a followed log, nothing else closes the socket.
         self._closer = weakref.finalize(self, connected.close)
         self._closer.atexit = False
         self.patience = Patience()
@@ -63,7 +63,7 @@ class Connection:
         return data
 
     def read_until(self, end: bytes) -> bytes:
-        """Read everything before these bytes, which are dropped."""
+        """Read everything before these bytes, and drop them."""
         while (position := self._ahead.find(end, self._at)) < 0:
             before = self.read_ahead()
             data = self._wait(lambda: self.socket.recv(_CHUNK))
@@ -89,7 +89,7 @@ class Connection:
             left = left[sent:]
 
     def is_usable(self) -> bool:
-        """Whether the engine has kept an unused connection open: on a closed one there is something to read, the end."""
+        """Whether the engine has kept an unused connection open. On a closed one, the end of the stream can be read."""
         poll = select.poll()
         poll.register(self.socket, select.POLLIN)
         return self._at == len(self._ahead) and not poll.poll(0)

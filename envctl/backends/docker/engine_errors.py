@@ -1,10 +1,10 @@
-"""How a call to the engine can fail. Errors of the operating system become EngineConnectionError."""
+"""Errors of calls to the engine. Errors of the operating system become EngineConnectionError."""
 
 from __future__ import annotations
 
 
 class EngineError(Exception):
-    """The engine did not do what was asked."""
+    """The engine did not do what it was asked to."""
 
 
 class ApiError(EngineError):
@@ -28,7 +28,7 @@ class AnswerError(EngineError):
 
 
 class NoAnswerError(OSError):
-    """The engine did not answer in time. Not a TimeoutError, which means a command's own time-out."""
+    """The engine did not answer in time. Not a TimeoutError, which stands for a command's own timeout."""
 
 
 class EngineConnectionError(OSError):
@@ -39,7 +39,7 @@ class EngineConnectionError(OSError):
         self.denied = denied
         """Whether this user may not connect."""
         self.absent = absent
-        """Whether nothing listens there."""
+        """Whether nothing listens at the address."""
 
     @classmethod
     def because(cls, error: OSError) -> EngineConnectionError:
@@ -57,5 +57,5 @@ def api_error(status: int, explanation: str) -> ApiError:
 
 
 def is_conflict(error: Exception) -> bool:
-    """Whether the engine reports a conflict (409): something exists already, or is in use."""
+    """Whether the engine reports a conflict (409): the resource already exists, or is in use."""
     return isinstance(error, ApiError) and error.status == 409

@@ -1,7 +1,7 @@
 """HTTP/1.1 for the engine's API: time limits for whole answers, streams, and connections that the engine hands over.
 
-Our own code, because libraries are too slow to import for commands that take a tenth of a second: requests takes 110 ms
-of CPU time, `http.client` 30 (it imports the e-mail parser). See docs/decisions/engine-http.md.
+Our own code, because libraries take too long to import for commands that take a tenth of a second: requests takes 110
+ms of CPU time, `http.client` 30 (it imports the e-mail parser). See docs/decisions/engine-http.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _WITHOUT_BODY: Final = (204, 304)
 
 
 class Response:
-    """An answer whose header has been received: iterate over its body, or read it as a whole. Close it unless it was read to its end."""
+    """An answer whose header has arrived. Iterate over its body, or read it all; close it unless read to its end."""
 
     def __init__(
         self,
@@ -241,7 +241,7 @@ class Transport:
                     connection.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
             connection.write(b"0\r\n\r\n")
         except EngineConnectionError as error:
-            # An engine that refuses the rest of a request may have sent the reason first.
+            # An engine that rejects the rest of a request may have sent the reason already.
             connection.patience = Patience.of(1.0)
             if not isinstance(error.__cause__, BrokenPipeError | ConnectionResetError):
                 raise

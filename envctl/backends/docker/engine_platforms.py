@@ -24,7 +24,7 @@ _TIMEOUT: Final = 30
 
 
 class Platforms:
-    """The platforms of one engine: its own, and those it has emulators for."""
+    """The platforms of one engine: its own, and those for which it has emulators."""
 
     def __init__(self, engine: Engine, images: Images, report: Report) -> None:
         self._engine = engine
@@ -36,13 +36,13 @@ class Platforms:
 
     @cached_property
     def native(self) -> str:
-        """The engine's own platform, as Docker writes it: "linux/amd64"."""
+        """The engine's own platform, in Docker's notation: "linux/amd64"."""
         with self._engine.doing("ask the engine for its platform") as api:
             version = api.version()
         return of_image(str(version.get("Os") or "linux"), str(version.get("Arch") or ""))
 
     def require(self, platform: str, where: Place | None = None) -> None:
-        """EnvctlError, with the remedy, unless the engine can run programs of a platform; "" is its own."""
+        """EnvctlError, with the remedy, unless the engine can run programs of the platform; "" is its own."""
         if not platform or architecture(platform) == architecture(self.native):
             return
         with self._guard:
@@ -56,7 +56,7 @@ class Platforms:
             )
 
     def look_at(self, work: str, image: str, platform: str) -> None:
-        """Report once that an image has another platform than the engine, if the spec does not ask for it."""
+        """Report once that an image has another platform than the engine, unless the spec asks for it."""
         actual = "" if platform else self._images.platform(image)
         if architecture(actual) in ("", architecture(self.native)) or image in self._reported:
             return
@@ -68,7 +68,7 @@ class Platforms:
         self._report(Progress(work, Stage.NOTE, text))
 
     def _tried(self, platform: str) -> bool:
-        """Whether a container with a program of that platform exits with 0."""
+        """Whether a container with a program for that platform exits with 0."""
         from envctl.backends.docker.single_layer_images import packed, write
 
         name = _NAME.format(platform.removeprefix("linux/").replace("/", "-"))

@@ -1,4 +1,4 @@
-"""The results of the engine's health checks. Once the engine checks a container, envctl does not run the probe itself."""
+"""The results of the engine's health checks. Once the engine checks a container, envctl runs no checks of its own."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Probe
 
 _START_INTERVAL_API: Final = "1.44"
-"""Engine 25, the first with `StartInterval`: more frequent checks while a container starts."""
+"""The API of engine 25, the first with `StartInterval`: more frequent checks while a container starts."""
 _SHORTEST: Final = 0.4
-"""Seconds that a command inside a container takes at least."""
+"""The minimum duration of a command in a container, in seconds."""
 _TIMED_OUT: Final = "Health check exceeded timeout"
 
 
@@ -38,7 +38,7 @@ def last_mark(state: Mapping[str, Any]) -> str:
 
 
 def last_result(state: Mapping[str, Any], *, after: str = "") -> ProbeResult | None:
-    """The last health check since the container started, and later than `after`; None if there is none yet."""
+    """The last health check since the container started and after `after`; None if there was none."""
     health = state.get("Health") or {}
     mark = last_mark(state)
     begun, started = _moment(mark), _moment(str(state.get("StartedAt") or ""))
@@ -54,9 +54,9 @@ def last_result(state: Mapping[str, Any], *, after: str = "") -> ProbeResult | N
 def seconds_left(
     probe: Probe, state: Mapping[str, Any], *, since: float | None, starts_soon: bool, now: float
 ) -> float:
-    """Seconds left to run the probe before the engine does so for the first time; 0 if they are too few.
+    """How many seconds remain for our own check before the engine's first one; 0 if that is too short.
 
-    `since` is when a paused container was resumed, in seconds since 1970; `starts_soon` says whether the engine knows
+    `since` is when a paused container was resumed, in seconds since 1970; `starts_soon` is whether the engine supports
     `StartInterval`.
     """
     started = _moment(str(state.get("StartedAt") or ""))

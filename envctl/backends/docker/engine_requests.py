@@ -1,6 +1,6 @@
-"""Requests to the engine's API. No request waits for ever, and no answer has an unexpected form.
+"""Requests to the engine's API. Every request has a timeout, and every answer is checked.
 
-A request that may take long gets more time, and the engine then has to show that it is alive.
+A request that may take long gets more time, but the engine must then prove that it is alive.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from envctl.backends.docker.engine_errors import (
 from envctl.backends.docker.engine_http import Response, Transport
 
 USUAL: Final = 60.0
-"""Seconds for a complete answer without a time limit of its own, and for the text of an error."""
+"""How many seconds a complete answer may take by default, and the text of an error."""
 LONGEST: Final = 3600.0
-"""Seconds for a complete stream, and for the answer to a request that sends one."""
+"""How many seconds a complete stream may take, and the answer to a request that sends one."""
 CONNECT: Final = 15.0
 _PING: Final = 10.0
 _CHUNK: Final = 1 << 20
@@ -35,7 +35,7 @@ Body: TypeAlias = bytes | BinaryIO | Iterable[bytes]
 
 
 class Requests:
-    """One engine; safe to use from threads. `prefix` stands before each path."""
+    """The requests to one engine; safe to use from threads. `prefix` starts each path."""
 
     def __init__(self, transport: Transport, *, prefix: str = "") -> None:
         self._transport = transport
@@ -65,9 +65,9 @@ class Requests:
         timeout: float | None = None,
         after_head: Patience | None = None,
     ) -> Response:
-        """Send a request; return the answer when its header has been received, within `timeout` seconds. ApiError for an error status.
+        """Send a request; its answer, once its header arrives, within `timeout` seconds. ApiError for an error status.
 
-        `after_head` is how long to wait for the rest; without it, as long as for a stream.
+        `after_head` is the patience for the rest of the answer; by default, that of a stream.
         """
         base = (
             self._prefix
@@ -77,7 +77,7 @@ class Requests:
         query = urlencode({k: v for k, v in (params or {}).items() if v is not None}, doseq=True)
         timeout = USUAL if timeout is None else timeout
         if not isinstance(body, bytes | None):
-            # Sending it may take long, too.
+            # Sending the stream may take long, too.
             timeout = max(timeout, LONGEST)
             body = _chunks(body)
         answer = self._transport.request(
@@ -97,7 +97,7 @@ class Requests:
         return answer
 
     def patience(self, total: float, *, silence: float = inf) -> Patience:
-        """A number of seconds. If it is long, the engine has to show that it is alive."""
+        """The patience for a number of seconds. If that is long, the engine must prove that it is alive."""
         is_alive = self.is_alive if total > engine_connection.LOOK * 2 else None
         return Patience.of(total, silence=silence, is_alive=is_alive)
 
@@ -184,14 +184,14 @@ class Requests:
 
 
 def events(answer: Response) -> Iterator[dict[str, Any]]:
-    """The JSON objects of an answer with one per line; anything else is skipped."""
+    """The JSON objects of an answer with one object per line; other lines are skipped."""
     for line in answer.lines():
         if event := as_object(line):
             yield event
 
 
 def as_object(text: bytes) -> dict[str, Any]:
-    """The JSON object in a text; an empty one if it is something else."""
+    """The JSON object in a text; an empty one if the text is anything else."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):

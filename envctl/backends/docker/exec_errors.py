@@ -1,4 +1,4 @@
-"""Recognises commands that could not be started: the engine writes the reason in place of their output."""
+"""Recognises commands that could not be started. The engine writes the reason in place of their output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST: Final = 16 * 1024
 
 
 class HeldOutput:
-    """Passes a command's output on, except what may be an error of the engine, which is kept in `text`."""
+    """Passes on a command's output, except text that may be an engine's error, which it keeps in `text`."""
 
     def __init__(self, write: Callable[[bytes], object] | None) -> None:
         self.text = b""
@@ -24,7 +24,7 @@ class HeldOutput:
         self._begun = False
 
     def __call__(self, data: bytes) -> None:
-        """Take more output."""
+        """Receive more output."""
         if self.text or (not self._begun and data.startswith(_SIGNS)):
             self.text += data
             if len(self.text) > _LONGEST:
@@ -35,7 +35,7 @@ class HeldOutput:
         self._begun = True
 
     def release(self) -> None:
-        """Pass on what turned out to be the command's own output."""
+        """Pass on the kept text, which is the command's own output after all."""
         text, self.text = self.text, b""
         if text and self._write is not None:
             self._write(text)

@@ -1,4 +1,4 @@
-"""Images taken out of the engine: their files into a folder, or the whole image into an archive."""
+"""Exports images from the engine: their files to a folder, or the whole image to an archive."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from envctl.errors import EnvctlError
 
 @contextmanager
 def stopped_container(api: EngineApi, image: str) -> Iterator[str]:
-    """Create a container of an image to look into it, and remove it at the end. It is never started.
+    """Create a container of an image to read its files, and remove it at the end. It is never started.
 
-    The engine has no call that reads files of an image; those that read files of a container work on a stopped one, too.
+    The engine cannot read files of an image, but files of a container, even a stopped one.
     """
     body = {"Image": image, "Cmd": ["-"], "HostConfig": {"NetworkMode": "none"}}
     container = api.create_container(body)
@@ -48,7 +48,7 @@ def export(engine: Engine, image: str, folder: Path) -> None:
 
 
 def save(engine: Engine, image: str, file: Path) -> None:
-    """Write an image as a file that an engine can load. It has no name in it, since it is saved by its id."""
+    """Write an image to a file that an engine can load. The file has no name of the image, because it is saved by id."""
     with engine.doing(f"save {image}") as api:
         try:
             image_id = str(api.inspect_image(image)["Id"])

@@ -1,4 +1,4 @@
-"""Whether units still have their secrets. They are in memory, and only as long as a container mounts them."""
+"""Finds out whether units still have their secrets, which are in memory as long as a container mounts them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def held_volumes(secrets_containers: Iterable[Listed]) -> frozenset[str]:
 def secrets_defect(
     engine: Engine, names: Names, container: Listed, secrets_containers: Sequence[Listed]
 ) -> tuple[str, bool]:
-    """What is wrong with the secrets of a unit's container, and whether it has to be restarted because of that."""
+    """The problem with the secrets of a unit's container, and whether the container must be restarted because of it."""
     volume = names.secrets(container["Labels"][n.UNIT])
     mounted = any(mount.get("Name") == volume for mount in container.get("Mounts", ()))
     ended_well = str(container.get("Status", "")).startswith("Exited (0)")

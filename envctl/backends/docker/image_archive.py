@@ -1,6 +1,6 @@
-"""Inspects a saved image before an engine loads it: which image it is, and that it has no names.
+"""Inspects a saved image before an engine loads it: its id, and that it has no names.
 
-Loading gives every name in the archive to its image, and takes it from the image that had it before.
+When an engine loads an archive, it gives every name in it to that image, and takes the name from the previous one.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _MOST: Final = 16 * 1024 * 1024
 
 
 def identities(file: BinaryIO, what: str) -> tuple[str, ...]:
-    """The ids by which an engine may know the only image in the archive: hashes of its configuration and manifests.
+    """The possible ids of the only image in the archive: hashes of its configuration and manifests.
 
-    EnvctlError if the archive names the image, has none or several, or is not an image archive.
+    EnvctlError if the archive names the image, contains none or several, or is not an image archive.
     """
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
@@ -51,7 +51,7 @@ def _members(tar: tarfile.TarFile) -> Mapping[str, tarfile.TarInfo]:
             raise ValueError(f"{path!r} is no plain path")
         if path in members:
             raise ValueError(f"{path} is in it twice")
-        # Some engines store a repeated layer once, and links to it.
+        # Some engines store a repeated layer once, and add links to it.
         link = member.issym() and posixpath.basename(path) == "layer.tar"
         if not (member.isfile() or member.isdir() or link):
             raise ValueError(f"{path} is no plain file")

@@ -1,4 +1,4 @@
-"""Makes the image of a build: checks that the engine can, builds it, and notes what it contains."""
+"""Builds the image of a unit: checks the engine, builds, and records the image's content."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from envctl.plan.model import Build, DockerfileBuild
 
 @dataclass(frozen=True, slots=True)
 class ImageBuilder:
-    """Makes images for the units of one environment."""
+    """Builds images for the units of one environment."""
 
     engine: Engine
     names: Names
@@ -50,7 +50,7 @@ class ImageBuilder:
         image_ids.note(source.digest, self.images.content(image))
 
     def _checked_base(self, unit: str, source: Build | DockerfileBuild) -> str:
-        """The image that the build starts from; "" if a Dockerfile says it."""
+        """The image that the build starts from; "" if a Dockerfile decides that."""
         self.platforms.require(source.platform, source.platform_at or source.where)
         if not isinstance(source, Build):
             return ""

@@ -21,9 +21,9 @@ from envctl.plan.platforms import of_image, plain_name, runs
 from envctl.progress import Progress, Report, Stage, no_progress
 
 PULL_TIMEOUT = 60.0
-"""Seconds without any progress after which a pull is given up."""
+"""After how many seconds without progress a pull is cancelled."""
 LOAD_TIMEOUT = 3600.0
-"""Seconds in which the engine has to load an image."""
+"""How many seconds the engine may take to load an image."""
 LONGEST_PULL = 3 * 3600.0
 _CHUNK = 1 << 20
 _RUN = ("Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "Shell", "StopSignal", "User", "Volumes", "WorkingDir")  # fmt: skip
@@ -54,7 +54,7 @@ class Images:
                 return None
 
     def at_hand(self, name: str) -> str | None:
-        """The id of an image; None if it does not exist. If the plain name already has the right platform, it is tagged with the platform's name."""
+        """The id of an image; None if it does not exist. Tags the plain name, if that has the right platform."""
         image, platform = plain_name(name)
         if not platform:
             return self.find(name)
@@ -140,7 +140,7 @@ class Images:
             raise AccessError(brief, details=message, hint=registries.remedy(registry)) from error
 
     def _insist_on(self, image: str, platform: str) -> None:
-        """EnvctlError if the registry returned another platform: one that has a single platform returns it, whatever is asked for."""
+        """EnvctlError if the registry returned another platform: a registry with a single platform ignores the request."""
         actual = self.platform(image)
         if not runs(platform, actual):
             raise EnvctlError(
@@ -149,7 +149,7 @@ class Images:
             )
 
     def _give_back(self, image: str, before: str | None) -> None:
-        """Give a name back to the image that had it before."""
+        """Give a name back to the image that had it."""
         now = self.find(image)
         if now is None or now == before:
             return
@@ -166,7 +166,7 @@ class Images:
             api.tag(identity, repository, tag)
 
     def _guard(self, image: str) -> Lock:
-        """A lock for a name, which changes its image while another platform is pulled."""
+        """A lock for a name, because the name moves to another image while a platform is pulled."""
         with self._all:
             return self._guards.setdefault(image, Lock())
 
@@ -200,7 +200,7 @@ class Images:
         """Create an image with one layer from a root filesystem; return its id.
 
         `changes` are Dockerfile instructions for its configuration. If reading `tar` fails, no image is created and the
-        original error is raised. With `platform` the image is for that one.
+        original error is raised. With `platform` the image is for that platform.
         """
         if platform:
             return self._load_for(platform, tar, name, labels=labels, changes=changes)
@@ -244,7 +244,7 @@ class Images:
         labels: Mapping[str, str],
         changes: Sequence[str],
     ) -> str:
-        """Like `load`. Engines before 23 ignore the platform when they import a root filesystem, so the whole image is written here."""
+        """Like `load`. Engines before 23 ignore the platform of an imported root filesystem, so this writes an image."""
         import shutil
         import tempfile
         from datetime import UTC, datetime
@@ -266,7 +266,7 @@ class Images:
         return image_id
 
     def lacks(self, image: str, paths: Iterable[str]) -> tuple[str, ...]:
-        """Which of these paths an image does not have. EnvctlError if the image does not exist."""
+        """The paths that an image lacks. EnvctlError if the image does not exist."""
         with (
             self._engine.doing(f"look into {image}") as api,
             stopped_container(api, image) as container,
@@ -274,10 +274,11 @@ class Images:
             return tuple(path for path in paths if _lacks(api, container, path))
 
     def pinned(self, name: str) -> str:
-        """How a Dockerfile has to name an image, so that the build uses exactly this one.
+        """The name that a Dockerfile must use for an image, so that the build uses exactly this image.
 
-        An engine with the containerd image store asks the registry first and uses what has the name there now, unless a digest
-        pins it; its image ids are such digests. Other engines use the local image.
+        An engine with the containerd image store asks the registry first and uses the image that has the name there
+        now, unless a digest pins it. The image ids of such an engine are these digests. Other engines use the local
+        image.
         """
         if self._asks_registries is None:
             with self._engine.doing("ask the engine how it keeps images") as api:
@@ -289,7 +290,7 @@ class Images:
         return f"{name}@{image_id}" if image_id else name
 
     def read_file(self, image: str, path: str) -> bytes:
-        """The content of a file in an image. EnvctlError if there is no such file, or it is too large."""
+        """The content of a file in an image. EnvctlError if it does not exist or is too large."""
         with (
             self._engine.doing(f"read {path} in {image}") as api,
             stopped_container(api, image) as container,
@@ -304,7 +305,7 @@ class Images:
     def restore(self, file: Path, *, name: str, identity: str = "") -> None:
         """Load an image that `save` wrote, under this name only.
 
-        EnvctlError, before anything is loaded, if the archive has names itself, or is not the image with that id.
+        EnvctlError, before anything is loaded, if the archive contains names, or is not the image with that id.
         """
         from envctl.backends.docker.image_archive import identities
 
@@ -338,7 +339,7 @@ class Images:
 
 
 class _Watched:
-    """A stream sent in chunks, which remembers a read error."""
+    """A stream that is sent in chunks, and remembers a read error."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -350,7 +351,8 @@ class _Watched:
                 yield chunk
         except Exception as error:
             self.failure = error
-            # Any error has to abort the transfer like a failing connection; otherwise the engine would keep half an image.
+            # Any error must abort the transfer like a failing connection; otherwise the engine would keep half an
+            # image.
             raise OSError(str(error)) from error
 
 
@@ -386,7 +388,7 @@ def _not_pulled(name: str, text: str) -> EnvctlError:
 
 
 def _lacks(api: EngineApi, container: str, path: str) -> bool:
-    """Whether a path is missing. If the engine does not say, it counts as present: the step that needs it fails with its own error."""
+    """Whether a path is missing. If that is unknown, it counts as present, and the step fails with its own error."""
     try:
         return api.path_stat(container, path) is None
     except ApiError:

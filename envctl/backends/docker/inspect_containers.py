@@ -1,4 +1,4 @@
-"""Inspects the containers of a plan: the engine's record of each, and its mounts as seen from inside."""
+"""Inspects the containers of a plan: the engine's record of each, and its mounts as seen from the inside."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from envctl.plan.model import Kind, Plan, Unit
 from envctl.plan.state import Health, Observed, Status, UnitState
 
 _TIMEOUT: Final = 20.0
-"""Seconds a container may take to report its mounts."""
+"""How many seconds a container may take to report its mounts."""
 _MOST: Final = 1 << 20
-"""The most bytes that are read of that report."""
+"""The maximum size of that report, in bytes."""
 
 
 def look_closer(
     engine: Engine, names: Names, plan: Plan, states: Mapping[str, UnitState]
 ) -> dict[str, UnitState]:
-    """The states, with drift for the plan's units: what was changed since their creation, and not by envctl."""
+    """The states, with drift for the plan's units: changes since their creation that envctl did not make."""
     pairs = [
         (unit, states[unit.name])
         for unit in plan.units
-        # A unit of another run is replaced anyway; a finished task does not run again because of drift.
+        # A unit with another run digest is replaced anyway; a finished task does not run again because of drift.
         if unit.name in states
         and is_same_run(states[unit.name].run, unit.run)
         and not (unit.kind is Kind.TASK and states[unit.name].status.is_over)
@@ -58,8 +58,8 @@ def _closer(engine: Engine, names: Names, unit: Unit, state: UnitState) -> UnitS
 def without_old_health(engine: Engine, observed: Observed, resumed: Mapping[str, str]) -> Observed:
     """The state without the health of containers that this run resumed, until the engine has probed them again.
 
-    `resumed` has by container the start of the last probe before it was paused: a paused container is not probed, and the
-    engine still shows the health from before.
+    `resumed` has, by container, the start of the last check before the pause. The engine does not check a paused
+    container, and still shows its earlier health.
     """
     units = dict(observed.units)
     for name, unit in units.items():
@@ -73,7 +73,7 @@ def without_old_health(engine: Engine, observed: Observed, resumed: Mapping[str,
 
 
 def inspect(engine: Engine, container: str) -> Mapping[str, Any] | None:
-    """All that the engine knows of a container; None if it was removed meanwhile."""
+    """The engine's details of a container; None if it was removed meanwhile."""
     with engine.doing("look at a container") as api:
         try:
             return api.inspect_container(container)
@@ -82,7 +82,7 @@ def inspect(engine: Engine, container: str) -> Mapping[str, Any] | None:
 
 
 def _inside(engine: Engine, unit: Unit, container: str) -> Mapping[str, stale_mounts.FileStat]:
-    """The mounts as a process inside sees them; nothing for an image without a shell."""
+    """The mounts as a process inside sees them; empty for an image without a shell."""
     from envctl.backends.docker.streams import execute
 
     targets = [mount.target for mount in unit.run.mounts]

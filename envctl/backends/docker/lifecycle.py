@@ -1,4 +1,4 @@
-"""Carries out one change. Each can follow an interrupted one, and still leads to the desired state."""
+"""Applies one change. Each change converges, even after an interrupted one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from envctl.plan.image_volumes import with_volumes
 from envctl.plan.model import ReadyImage, Unit, Volume
 
 _REMOVAL_TIMEOUT: Final = 300.0
-"""Seconds for the engine to remove a container; 360,000 files took it 9 s on a laptop's disk."""
+"""How many seconds the engine may take to remove a container. 360,000 files took it 9 s on a laptop's disk."""
 
 
 class Lifecycle:
@@ -58,14 +58,14 @@ class Lifecycle:
         self._platforms = platforms
         self.records = Records(engine, names)
         self.resumed: dict[str, str] = {}
-        """By container that this run resumed, the start of the last health check before."""
+        """By container that this run resumed, the start of the last health check before that."""
         self._guard = Lock()
         self._network_there = False
         self._removals_over = False
         self._log_driver = ""
 
     def apply(self, change: Change) -> None:
-        """Carry out a change of a unit, a volume, or what the environment shares."""
+        """Apply a change of a unit, a volume, or a shared resource of the environment."""
         unit = change.target if isinstance(change.target, Unit) else None
         self._wait_for_removals()
         if change.action in (Action.CREATE, Action.REPLACE) and unit:
@@ -82,7 +82,7 @@ class Lifecycle:
             without_target[change.action](change.unit)
 
     def _wait_for_removals(self) -> None:
-        """Wait once for what the engine goes on to remove for a command that was killed: it takes names and volumes."""
+        """Wait once for removals that the engine continues after a killed command, because they hold names and volumes."""
         with self._guard, self._engine.doing("wait for containers that are being removed") as api:
             if not self._removals_over:
                 for listed in api.containers(all=True, filters=dict(self._names.filters)):
@@ -114,14 +114,14 @@ class Lifecycle:
         self._volumes.begin(unit)
 
     def start(self, unit: Unit, *, anew: bool = False) -> None:
-        """Start or resume an existing unit. A running one is left alone, unless it has to start `anew` or has lost its secrets."""
+        """Start or resume an existing unit. Does nothing if it runs, unless `anew` is set or its secrets are lost."""
         current = self._container(unit.name)
         if current is None:
             self.create(unit)
             return
         if current["State"] == "paused" and not anew:
             with self._engine.doing(f"go on with {unit.name}") as api:
-                # A paused container is not probed: the engine still shows the health from before.
+                # The engine does not check a paused container, and still shows its earlier health.
                 mark = last_mark(api.inspect_container(current["Id"])["State"])
                 self.resumed[current["Id"]] = mark
                 self._answers.begin(unit.name, after=mark)
@@ -130,7 +130,7 @@ class Lifecycle:
         if current["State"] == "running" and not anew and self._secrets.keep(unit, current):
             return
         self._end(unit.name, current)
-        # Hooks that ran after the last start have not run after this one.
+        # Hooks that succeeded after the previous start must run again after this one.
         self.records.clear(unit.name)
         self._secrets.give(unit, current["Id"])
         self._answers.begin(unit.name)
@@ -139,7 +139,8 @@ class Lifecycle:
                 _start(api, unit, current["Id"])
                 return
             except ApiError as error:
-                # Its network was removed. A container refers to its network by id, so a new network of that name does not help.
+                # Its network was removed. A container refers to its network by id, so a new network of the same name
+                # does not help.
                 if "network" not in str(error) or "not found" not in str(error):
                     raise
         self.create(unit)
@@ -153,7 +154,7 @@ class Lifecycle:
             self.records.write(unit, current["Id"], STOPPED, ended)
 
     def _end(self, unit: str, current: Listed) -> bool:
-        """Stop a container's process; whether there was one."""
+        """Stop a container's process. Returns whether it was running."""
         if current["State"] not in {"running", "restarting", "paused"}:
             return False
         with self._engine.doing(f"stop {unit}") as api:
@@ -164,7 +165,7 @@ class Lifecycle:
         return True
 
     def _stop(self, api: EngineApi, unit: str, container: str) -> None:
-        """Stop the process; the engine answers when it has ended, or was killed after its own time-out."""
+        """Stop the process. The engine answers when it has ended, or was killed after its own timeout."""
         details = api.inspect_container(container)
         self.records.write(unit, container, STOPPING, str(details["State"].get("StartedAt", "")))
         grace = details["Config"].get("StopTimeout") or STOP_TIMEOUT
@@ -204,13 +205,13 @@ class Lifecycle:
     def _remove_container(self, unit: str) -> None:
         for current in containers(self._engine, self._names, unit=unit).of_unit(unit):
             self._end(unit, current)
-            # Anonymous volumes come from earlier versions of envctl.
+            # Earlier versions of envctl created anonymous volumes.
             prunable = self._volumes.carry_over(unit, current)
             with self._engine.doing(f"remove {unit}") as api:
                 _tolerant(api.remove_container, current["Id"], v=prunable, force=True)
 
     def have_image(self, unit: Unit) -> None:
-        """Make sure that the unit's image exists; a ready image is pulled. EnvctlError if it has to be built first."""
+        """Make sure that the unit's image exists. Pulls a ready image; EnvctlError if the image must be built first."""
         name, platform = self._names.image_of(unit), unit.run.platform
         self._platforms.require(platform, unit.origins.get("platform") or unit.where)
         if self._images.at_hand(name) is not None:
@@ -230,7 +231,7 @@ class Lifecycle:
             raise
 
     def image_config(self, unit: Unit) -> Mapping[str, Any]:
-        """The configuration of a unit's image, if its process is started by way of another."""
+        """The configuration of a unit's image, if a wrapper starts its process."""
         if not unit.run.process.secret_env:
             return {}
         return (self._images.inspect(self._names.image_of(unit)) or {}).get("Config") or {}
@@ -283,11 +284,11 @@ def _start(api: EngineApi, unit: Unit, container: str) -> None:
 
 
 def _place(unit: Unit) -> Place | None:
-    """The place of the ports, which are the most common reason why a container does not start."""
+    """The place of the ports in the spec, the most common reason why a container does not start."""
     return unit.origins.get("ports") or unit.where
 
 
 def _tolerant(act: Callable[..., object], *args: Any, **options: Any) -> None:
-    """Call it; do nothing if the resource does not exist any more."""
+    """Call a function; do nothing if the resource no longer exists."""
     with suppress(NotFoundError):
         act(*args, **options)

@@ -1,4 +1,4 @@
-"""Reads containers' logs: oldest first, merged by time, followed on request."""
+"""Reads containers' logs: oldest line first, merged by time, followed on request."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 
 _LONGEST: Final = 16 * 1024 * 1024
-"""The longest line in bytes; a longer one is split."""
+"""The maximum length of a line in bytes; a longer one is split."""
 _WINDOW: Final = 0.1
-"""Seconds within which lines of several units are sorted while following."""
+"""The window in seconds in which lines of several units are sorted while following."""
 _PAUSE: Final = 0.3
 _PIECES: Final = 64
-"""How many pieces of 16 KiB a line can have when only a few lines are requested; the beginning of a longer one is missing."""
+"""How many pieces of 16 KiB a line may have if only a few lines are requested. A longer line loses its beginning."""
 _CALM: Final = 3
-"""How many times in a row nothing may run or arrive before following ends: a unit that just started shows up a moment later."""
+"""After how many quiet polls following ends. A unit that just started only shows up a moment later."""
 _RUNNING: Final = frozenset({"running", "restarting", "paused"})
 
 
@@ -68,9 +68,9 @@ def follow(
     since: float | None,
     busy: Callable[[], bool],
 ) -> Iterator[LogLine]:
-    """The log lines of these units from a time on, until none of them runs any more; replaced units are followed on.
+    """The log lines of these units from a time on, until none of them is running. Continues with replaced units.
 
-    While the environment is `busy` being changed, a unit that does not run may still be started.
+    While the environment is `busy`, a stopped unit may still be started.
     """
     followers = [_Follower(engine, names, unit, tail, _seconds(since)) for unit in units]
     lines: queue.SimpleQueue[LogLine | EnvctlError] = queue.SimpleQueue()
@@ -97,7 +97,7 @@ def follow(
 def _batch(
     lines: queue.SimpleQueue[LogLine | EnvctlError],
 ) -> list[LogLine | EnvctlError]:
-    """The lines that arrive shortly after the first one; none if nothing arrives."""
+    """The lines that arrive shortly after the first one; empty if no line arrives."""
     batch: list[LogLine | EnvctlError] = []
     deadline = time.monotonic() + _PAUSE
     with suppress(queue.Empty):
@@ -110,7 +110,7 @@ def _batch(
 
 @dataclass(slots=True)
 class _Follower:
-    """Follows one unit in a thread; `idle` while it does not run and all its lines have been passed on."""
+    """Follows one unit in a thread; `idle` while it is stopped and all its lines have been passed on."""
 
     engine: Engine
     names: Names
@@ -173,7 +173,7 @@ def _lines(
 ) -> Iterator[LogLine]:
     """The lines of one container. With `opened` they are followed, and it receives the open answer.
 
-    `since` and `until` are seconds since 1970 with a fraction, as the engine takes them.
+    `since` and `until` are seconds since 1970 with a fraction, as the engine expects them.
     """
     parameters = {
         "stdout": "1",
@@ -219,7 +219,7 @@ def _line(unit: str, stream: int, moment: str, data: bytes) -> LogLine:
 
 
 def _seconds(moment: float | None) -> str:
-    """A time in the form the engine takes; "" for none."""
+    """A time in the form that the engine expects; "" for None."""
     return "" if moment is None else f"{moment:.9f}"
 
 

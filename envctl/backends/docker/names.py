@@ -1,4 +1,4 @@
-"""Names and labels of resources. Labels hold all state."""
+"""Names and labels of resources. Labels hold the state."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Names:
         return f"{volume}.helper"
 
     def is_helper(self, container: str) -> bool:
-        """Whether a container of this name can be a helper, also of an earlier name of the project."""
+        """Whether a container of this name may be a helper, including those of an earlier project name."""
         return f"-{self.scope.project_id[:6]}-{slug(self.scope.environment)}_" in container and (
             container.endswith(".helper")
         )
@@ -99,11 +99,11 @@ class Names:
         return f"envctl/{slug(self.scope.project)}"
 
     def image_of(self, unit: Unit) -> str:
-        """The image a unit is made from."""
+        """The image that a unit is created from."""
         return self.image_of_source(unit.source)
 
     def image_of_source(self, source: Source) -> str:
-        """The image of what a unit is made from."""
+        """The image of a unit's source."""
         if isinstance(source, ReadyImage):
             return image_name(source.image, source.platform)
         return self.image(source)
@@ -115,7 +115,7 @@ class Names:
 
     @property
     def own_labels(self) -> Mapping[str, str]:
-        """Labels that identify this environment's resources; the project's name is not among them, since it may change."""
+        """Labels that identify this environment's resources. They exclude the project's name, which may change."""
         return {PROJECT_ID: self.scope.project_id, ENVIRONMENT: self.scope.environment}
 
     @property
@@ -128,9 +128,10 @@ class Names:
         return {"label": [*self.filters["label"], f"{UNIT}={unit}"]}
 
     def unit_labels(self, unit: Unit) -> Mapping[str, str]:
-        """Labels of a unit's container: which unit it is and exactly what it was created from.
+        """Labels of a unit's container: its unit, and exactly what it was created from.
 
-        All of them are set, if only to "": otherwise a container would inherit those of its image, which may be committed from a unit.
+        Always sets all of them, if only to "". Otherwise a container would inherit those of its image, which may be a
+        committed unit.
         """
         source = unit.source
         ready = isinstance(source, ReadyImage)

@@ -12,7 +12,7 @@ from envctl.backends.docker.engine_errors import ApiError, NotFoundError
 from envctl.errors import EnvctlError
 
 PATIENCE: Final = 20.0
-"""Seconds until the engine's list of connected containers is up to date; it lags when many are removed at once."""
+"""How many seconds the engine's list of connected containers may lag; it does so when many are removed at once."""
 _PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 2.0
 _IN_USE: Final = (403, 409)
@@ -41,7 +41,7 @@ def remove(api: EngineApi, network: Mapping[str, Any]) -> None:
 
 
 def _let_go(api: EngineApi, network: str) -> list[str]:
-    """Disconnect removed containers that are still listed; the names of those that exist."""
+    """Disconnect removed containers that are still listed. Returns the names of existing ones."""
     try:
         listed = api.inspect_network(network).get("Containers") or {}
     except NotFoundError:

@@ -1,4 +1,4 @@
-"""Reads the observed state from the engine's lists, which are fast and do not fail if a container is removed meanwhile."""
+"""Reads the observed state from the engine's lists, which are fast and tolerate containers removed meanwhile."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _STATUS: Final = {
     "restarting": Status.RESTARTING,
     "paused": Status.PAUSED,
     "exited": Status.EXITED,
-    # The engine could not remove it ("dead"), and it cannot be used any more.
+    # The engine failed to remove the container ("dead"), and it can no longer be used.
     "dead": Status.UNKNOWN,
 }
 _CODE: Final = re.compile(r"^(?:Exited|Restarting) \((\d+)\)")
 _SIZES_TIMEOUT: Final = 5.0
 _DEAD: Final = "the engine failed to remove it"
 _KILLED: Final = 137
-"""The exit code of a process that was ended by SIGKILL."""
+"""The exit code of a process that was killed by SIGKILL."""
 _EVERYWHERE: Final = frozenset({"0.0.0.0", ""})  # noqa: S104 - recognised, not bound
 
 
@@ -57,7 +57,7 @@ def environments(engine: Engine, names: Names) -> Sequence[str]:
 
 
 def observe(engine: Engine, names: Names, *, plan: Plan | None) -> Observed:
-    """The environment; with a plan also which builds have images, and drift."""
+    """The environment; with a plan, also the images of builds, and drift."""
     existing = containers(engine, names)
     with engine.doing("look at the environment") as api:
         volumes = api.volumes(filters=dict(names.filters))
@@ -107,7 +107,7 @@ def _with_twins(units: Mapping[str, UnitState], twins: Iterable[Listed]) -> dict
 
 
 def everything(engine: Engine) -> Sequence[FoundEnvironment]:
-    """All environments of which anything exists, by their labels."""
+    """All environments that own a resource, according to the labels."""
     filters = {"label": [n.PROJECT_ID, n.ENVIRONMENT]}
     with engine.doing("look for environments") as api:
         listed = [
@@ -145,7 +145,7 @@ def _scope_of(resource: Listed) -> Scope:
 
 
 def _is_found(api: EngineApi, resource: Listed) -> bool:
-    """Whether a resource really belongs to the environment in its labels: a container may have inherited them from its image."""
+    """Whether a resource really belongs to the environment in its labels. Containers may inherit labels from images."""
     scope = _scope_of(resource)
     called = resource.get("Names") or [resource.get("Name", "")]
     named = any(str(name).lstrip("/").startswith(Names(scope).prefix) for name in called)
@@ -153,7 +153,7 @@ def _is_found(api: EngineApi, resource: Listed) -> bool:
 
 
 def volume_sizes(engine: Engine, names: Names, volumes: Collection[str]) -> Mapping[str, int]:
-    """The sizes of these volumes in bytes; nothing if the engine takes too long, because it measures all volumes it has."""
+    """The sizes of these volumes in bytes; empty if the engine takes too long, because it measures all its volumes."""
     if not volumes:
         return {}
     with suppress(EnvctlError), engine.doing("ask for the sizes of volumes") as api:
@@ -169,7 +169,7 @@ def volume_sizes(engine: Engine, names: Names, volumes: Collection[str]) -> Mapp
 
 
 def _is_leftover(volume: Listed) -> bool:
-    # Records are removed together with their unit.
+    # Records are removed with their unit.
     return n.VOLUME not in volume["Labels"] and not records.is_record(volume)
 
 
@@ -178,7 +178,7 @@ def _built_images(
 ) -> Mapping[str, Listed]:
     """The images of the plan's builds and of running units by digest, if they still have their names.
 
-    Each is inspected, because listing is slower: the engine reads all images it has (0.2 s for 500).
+    Inspects each image, because listing is slower: the engine reads all its images (0.2 s for 500).
     """
     running = {str(listed["Labels"].get(n.BUILD) or "") for listed in existing.units.values()}
     digests = sorted({*plan.builds(), *running} - {""})
@@ -198,10 +198,10 @@ def _labels(image: Listed) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What else is known about an environment's containers.
+    """Additional details of an environment's containers.
 
-    `secrets` is what is wrong with the secrets of each unit, and whether it has to be restarted because of that; `details`
-    are the inspected containers whose listing is not enough, by id.
+    `secrets` is the problem with each unit's secrets, and whether it must be restarted because of it; `details` are, by
+    id, inspected containers whose listing is not enough.
     """
 
     secrets: Mapping[str, tuple[str, bool]]
@@ -240,7 +240,7 @@ def _state(seen: _Seen, container: Listed) -> UnitState:
     running = status is Status.RUNNING
     defect, needs_restart = seen.secrets[labels[n.UNIT]]
     stopping = seen.records.get((container["Id"], records.STOPPING), frozenset())
-    # By hand it may have been stopped and started since.
+    # It may have been stopped and started by hand since.
     if running and detail.get("State", {}).get("StartedAt") in stopping:
         defect, needs_restart = BEING_STOPPED, True
     return UnitState(
@@ -267,7 +267,7 @@ def _state(seen: _Seen, container: Listed) -> UnitState:
 
 
 def _status(container: Listed, inspected: Mapping[str, Any], seen: _Seen) -> tuple[Status, str]:
-    """The status of a unit's process, and the cause."""
+    """The status of a unit's process, and its cause."""
     status = _STATUS.get(container["State"], Status.UNKNOWN)
     error = str(inspected.get("Error") or "").strip().partition("\n")[0]
     if status is Status.UNKNOWN:
@@ -289,7 +289,7 @@ def _status(container: Listed, inspected: Mapping[str, Any], seen: _Seen) -> tup
 
 
 def _probe_said(inspected: Mapping[str, Any]) -> str:
-    """The last output of the engine's health check, in one line."""
+    """The last output of the engine's health check, on one line."""
     log = (inspected.get("Health") or {}).get("Log") or [{}]
     lines = str(log[-1].get("Output") or "").strip().splitlines()
     return f"its probe fails: {lines[0]}" if lines else "its probe fails"
@@ -327,7 +327,7 @@ def _health(status: str) -> Health:
 
 
 def _addresses(ports: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The addresses of published ports, with the protocol if it is not TCP; IPv6 duplicates are left out."""
+    """The addresses of published ports, with the protocol if it is not TCP, without IPv6 duplicates."""
     published = {
         (port["PrivatePort"], _address(port))
         for port in ports
@@ -337,7 +337,7 @@ def _addresses(ports: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def _published(ports: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    """The addresses on this host by port of the container; IPv6 duplicates are left out."""
+    """The addresses on this host by port of the container, without IPv6 duplicates."""
     published: dict[str, tuple[str, ...]] = {}
     for port in sorted(ports, key=lambda port: (port["PrivatePort"], port.get("PublicPort", 0))):
         if port.get("PublicPort") and ":" not in port.get("IP", ""):
@@ -362,5 +362,5 @@ def _name(resource: Listed) -> str:
 
 
 def number(text: str) -> int | None:
-    """A number that may have been written by hand; None if it is not a number."""
+    """A number in a label that may have been edited by hand; None if it is not a number."""
     return int(text) if text.isascii() and text.isdigit() else None

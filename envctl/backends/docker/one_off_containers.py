@@ -1,7 +1,7 @@
 """One-off containers: created from a unit for one command, and removed when it has ended.
 
-They are labelled as one-offs and never as units. They have the unit's image, environment, user, network, mounts, volumes
-and secrets; but no ports, probe, log or network alias, so that nothing else takes them for the unit.
+They are labelled as one-offs and never as units. They have the unit's image, environment, user, network, mounts,
+volumes and secrets, but no ports, health check, log or network alias, so that nothing mistakes them for the unit.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from envctl.errors import EnvctlError
 from envctl.plan.model import Unit
 
 _NAME: Final = re.compile(r".+-run-([0-9a-f]{8})-(\d+)-[0-9a-f]{6}(?:\.secrets)?")
-"""The second group is the number of the process that created it, the first identifies where that number is valid."""
+"""The second group is the pid of the process that created it; the first identifies the host where that pid is valid."""
 _SECRETS: Final = ".secrets"
 """The suffix of the container and the volume with a one-off's secrets."""
 _NOT_STARTED: Final = ("OCI runtime", "unable to find user", "unable to find group")
-"""The engine's errors if the command cannot be started."""
+"""The engine's errors for a command that cannot be started."""
 
 
 class OneOffs:
@@ -60,7 +60,7 @@ class OneOffs:
         self._secret_files = secret_files
 
     def run(self, unit: Unit, execution: Execution, ready: Callable[[], object]) -> int:
-        """Run a command in a one-off of a unit; its exit code. `ready` is called when everything it needs exists."""
+        """Run a command in a one-off of a unit; its exit code. `ready` is called when everything that it needs exists."""
         self.sweep()
         self._lifecycle.have_image(unit)
         self._lifecycle.prepare(unit)
@@ -77,7 +77,7 @@ class OneOffs:
                 self._remove(api, one_off)
 
     def sweep(self, *, running: bool = False) -> None:
-        """Remove the one-offs of processes that have ended; with `running` all."""
+        """Remove the one-offs of processes that have ended; with `running`, all one-offs."""
         filters = {"label": [*self._names.filters["label"], n.ONE_OFF]}
         with self._engine.doing("remove what interrupted runs left") as api:
             names = map(self._own_name, api.containers(all=True, filters=filters))
@@ -88,7 +88,7 @@ class OneOffs:
                 remove_volume(api, f"{name}{_SECRETS}")
 
     def _own_name(self, listed: Mapping[str, Any]) -> str:
-        """The name of a one-off's container; "" for a container that only inherited its labels."""
+        """The name of a one-off's container; "" for a container that only inherited the labels."""
         names = (str(name).lstrip("/") for name in listed["Names"])
         start = f"{self._names.prefix}_"
         return next((name for name in names if name.startswith(start) and _NAME.match(name)), "")
@@ -113,11 +113,11 @@ class OneOffs:
 def one_off_body(
     unit_body: Mapping[str, Any], labels: Mapping[str, str], execution: Execution
 ) -> Mapping[str, Any]:
-    """The body of the API call that creates a one-off, based on that of its unit."""
+    """The request body that creates a one-off, based on that of its unit."""
     listens = _listens(execution)
     body = {
         **unit_body,
-        # All are set: otherwise the container would inherit those of its image, which may be committed from a unit.
+        # Set all labels. Otherwise the container would inherit those of its image, which may be a committed unit.
         "Labels": {**labels, n.RUN: "", n.BUILD: "", n.IMAGE: ""},
         "HostConfig": {**unit_body["HostConfig"], "LogConfig": {"Type": "none"}},
         "Tty": execution.tty,
@@ -126,7 +126,7 @@ def one_off_body(
     }
     if "Hostname" in body:
         body["Hostname"] = labels[n.ONE_OFF]
-    # As with `docker compose run`: it does not receive requests for the service.
+    # Like `docker compose run`: the one-off gets no requests for the service.
     for endpoint in body.get("NetworkingConfig", {}).get("EndpointsConfig", {}).values():
         endpoint["Aliases"] = []
     return body
@@ -137,7 +137,7 @@ def _listens(execution: Execution) -> bool:
 
 
 def _attached(api: EngineApi, unit: str, identity: str, execution: Execution) -> int:
-    """Start a one-off and connect its streams; its exit code. If this is interrupted, it is stopped."""
+    """Start a one-off and connect its streams; its exit code. An interrupt stops the one-off."""
     keys = NO_DETACHING if execution.tty else None
     connection = ExecStream(api.attach(identity, stdin=_listens(execution), detach_keys=keys))
     try:
@@ -164,7 +164,7 @@ def _attached(api: EngineApi, unit: str, identity: str, execution: Execution) ->
 
 
 def _is_left(name: str) -> bool:
-    """Whether the process that created a one-off has ended. Unknown, so False, for another host or namespace."""
+    """Whether the process that created a one-off has ended. False for another host or namespace, where that is unknown."""
     match = _NAME.match(name)
     if match is None or match[1] != here():
         return False
@@ -173,7 +173,7 @@ def _is_left(name: str) -> bool:
     except ProcessLookupError:
         return True
     except PermissionError:
-        pass  # another user's, and alive
+        pass  # alive, and belongs to another user
     return False
 
 

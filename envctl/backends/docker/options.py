@@ -1,4 +1,4 @@
-"""`options.docker`: the engine's settings that no field of the spec covers. A closed list.
+"""`options.docker`: engine settings that no key of the spec covers. A closed list.
 
 =============  ==================================================  =====================================
 option         value                                               example
@@ -35,7 +35,7 @@ Body: TypeAlias = Mapping[str, Any]
 """A part of the engine's JSON for a new container."""
 
 LONGEST_STOP: Final = 3600
-"""The longest stop time-out in seconds."""
+"""The maximum stop timeout in seconds."""
 _UNITS: Final = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _SIZE: Final = re.compile(r"(\d+)\s*([bkmg]?)b?", re.IGNORECASE)
 _LABELS: Final = {"shared": "z", "private": "Z"}
@@ -109,7 +109,7 @@ def conflicts(run: Run) -> Iterator[InvalidOption]:
 
 
 def bodies(options: Mapping[str, Any]) -> tuple[Body, Body]:
-    """The options as parts of the container's configuration and the host configuration. They must be valid."""
+    """The options as parts of the container's and the host's configuration. They must be valid."""
     container: dict[str, Any] = {}
     host: dict[str, Any] = {}
     for name, value in options.items():

@@ -20,9 +20,9 @@ Listed: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Containers:
-    """The containers of an environment: those of its units, by unit, and those that keep its secrets.
+    """The containers of an environment: those of its units, by unit, and those that hold its secrets.
 
-    `twins` are further containers of a unit: the first one was renamed by hand, and envctl created it again.
+    `twins` are additional containers of a unit: the first was renamed by hand, and envctl created another.
     """
 
     units: Mapping[str, Listed]
@@ -41,7 +41,7 @@ def containers(engine: Engine, names: Names, *, unit: str = "") -> Containers:
     with engine.doing("list containers") as api:
         listed: list[Listed] = api.containers(all=True, filters=dict(filters))
         owned = [container for container in listed if is_own(api, container, names.scope)]
-    # Of several containers of a unit, the one with the right name counts as the unit.
+    # If a unit has several containers, the one with the right name counts.
     owned.sort(key=lambda container: not _is_named(container, names.scope))
     units: dict[str, Listed] = {}
     twins = [
@@ -54,10 +54,10 @@ def containers(engine: Engine, names: Names, *, unit: str = "") -> Containers:
 
 
 def is_own(api: EngineApi, container: Listed, scope: Scope) -> bool:
-    """Whether a container with a scope's labels was created as a unit or for secrets, and exists.
+    """Whether a container with a scope's labels was created as a unit or for secrets, and still exists.
 
-    `docker commit` copies labels into the image, and containers of that image inherit them. So a container with another name
-    than it was created with only counts if its image has no such label: then it was renamed.
+    `docker commit` copies labels into the image, and containers of that image inherit them. So if a container's name is
+    not its original one, it only counts if its image has no such label: then the container was renamed.
     """
     labels = container["Labels"]
     key = n.UNIT if labels.get(n.UNIT) else n.SECRETS_CONTAINER
@@ -86,14 +86,14 @@ def _keeps_secrets(container: Listed) -> bool:
 
 
 def _names_of(labels: Mapping[str, str], scope: Scope) -> Names:
-    """The names at creation: the project may have been renamed since, or the current name cannot be read."""
+    """The names at the time of creation. The project may have been renamed since, or its present name cannot be read."""
     project = labels.get(n.PROJECT) or scope.project
     environment = labels.get(n.ENVIRONMENT) or scope.environment
     return Names(replace(scope, project=project, environment=environment))
 
 
 def _may_inherit(api: EngineApi, container: Listed, key: str) -> bool:
-    """Whether a container's label may come from its image; also if the image is gone and nobody can tell."""
+    """Whether a container's label may come from its image. True if the image is gone, because that is unknown then."""
     try:
         image = api.inspect_image(container.get("ImageID", ""))
     except NotFoundError:

@@ -1,4 +1,4 @@
-"""Names on the engine that others may have taken: envctl never uses, changes or removes their resources."""
+"""Checks names on the engine that may belong to others. envctl never uses, changes or removes others' resources."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def name_taken(kind: str, name: str, where: Place | None = None) -> EnvctlError:
 
 
 def claim_volumes(api: EngineApi, unit: Unit, names: Names) -> None:
-    """EnvctlError if a name of the unit's volumes is taken by a volume that envctl did not create for it."""
+    """EnvctlError if a name of the unit's volumes belongs to a volume that envctl did not create for it."""
     where = unit.origins.get("volumes") or unit.where
     for volume in unit.run.volumes:
         name = names.volume(volume.name)
@@ -38,7 +38,7 @@ def claim_volumes(api: EngineApi, unit: Unit, names: Names) -> None:
 
 
 def claim_secrets(api: EngineApi, unit: str, names: Names, *, where: Place | None = None) -> None:
-    """EnvctlError unless the volume for a unit's secrets is in memory, or does not exist yet: no value may be written to disk."""
+    """EnvctlError if a unit's secrets volume exists but is not in memory: no value may be written to disk."""
     name = names.secrets(unit)
     existing = _volume(api, name)
     if existing is None:
@@ -49,7 +49,7 @@ def claim_secrets(api: EngineApi, unit: str, names: Names, *, where: Place | Non
 
 
 def is_ours(api: EngineApi, container: str, names: Names, labels: Mapping[str, str]) -> bool:
-    """Whether the container of that name is left over from this environment, or has been removed."""
+    """Whether the container of that name is left over from this environment, or is gone."""
     try:
         actual = api.inspect_container(container)["Config"].get("Labels")
     except NotFoundError:

@@ -1,7 +1,7 @@
-"""The image of the container that keeps secrets: one program of a few bytes that waits forever.
+"""The image of the secrets container: one program of a few bytes that waits forever.
 
-It contains nothing of a project's images, so none of them can make the secrets container run or read anything. It is
-generated from constants, and is the same everywhere.
+It contains no files of a project's images, so these cannot make the secrets container run or read anything. It is
+generated from constants, and is identical everywhere.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CODE: Final[Mapping[str, tuple[int, bytes]]] = {
         ),
     ),
 }
-"""By Docker's name of an architecture: its number in ELF files, and the machine code."""
+"""By Docker's name of an architecture: its number in ELF, and the machine code."""
 _ALIASES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -46,7 +46,7 @@ def program(architecture: str) -> bytes:
 
 
 def image(architecture: str) -> tuple[bytes, str]:
-    """The image as `docker load` takes it, and the digest of its only layer."""
+    """The image for `docker load`, and the digest of its only layer."""
     from envctl.backends.docker.single_layer_images import packed, write
 
     layer = packed(
@@ -63,7 +63,7 @@ def image(architecture: str) -> tuple[bytes, str]:
 
 
 def have(api: EngineApi) -> str:
-    """The id of the image, which is loaded unless the engine has it."""
+    """The id of the image. Loads it unless the engine has it."""
     machine = str(api.version().get("Arch", ""))
     architecture = _ALIASES.get(machine, machine)
     if architecture not in _CODE:

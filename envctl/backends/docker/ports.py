@@ -14,7 +14,7 @@ from envctl.plan.model import Unit
 
 
 def in_use(api: EngineApi, port: int, unit: Unit, *, message: str = "") -> EnvctlError:
-    """The error for a unit whose port is in use; `message` is the engine's."""
+    """The error for a unit whose port is in use; `message` is the engine's error."""
     holder = _holder(api.containers(), port)
     if holder is None:
         return port_taken(unit, port, message=message)
@@ -34,7 +34,7 @@ def in_use(api: EngineApi, port: int, unit: Unit, *, message: str = "") -> Envct
 
 
 def published_ports(api: EngineApi) -> frozenset[int]:
-    """The ports of the engine's host that running containers have."""
+    """All ports that running containers publish on the engine's host."""
     return frozenset(
         int(bound["PublicPort"])
         for container in api.containers()

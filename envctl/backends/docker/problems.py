@@ -1,4 +1,4 @@
-"""Problems of a plan that Docker cannot carry out: invalid options, conflicting options, secrets that would be hidden. Pure."""
+"""Problems of a plan on Docker: invalid options, conflicting options, secrets that would be hidden. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _option_problems(unit: Unit) -> Iterator[Problem]:
 
 
 def _secret_problems(unit: Unit) -> Iterator[Problem]:
-    """Secrets outside /run/secrets that cannot be placed because of a read-only root or a tmpfs."""
+    """Secrets outside /run/secrets that a read-only root or a tmpfs makes impossible."""
     options = unit.run.options
     tmpfs = options.get("tmpfs")
     memory = [str(path) for path in tmpfs] if isinstance(tmpfs, dict) else []

@@ -1,4 +1,4 @@
-"""Reads and writes protobuf messages without a library: only what BuildKit's messages need."""
+"""Reads and writes protobuf messages without a library: only the parts that BuildKit's messages use."""
 
 from __future__ import annotations
 

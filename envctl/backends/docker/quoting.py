@@ -1,7 +1,7 @@
 """Quotes values in Dockerfiles and Compose files, so that they are read back unchanged.
 
-Templates may only output what a function of this module returned (a `Quoted`), so a forgotten function is an error and
-not an injection. A value that cannot be written safely in a format is refused.
+Templates may only output values that a function of this module returned (`Quoted`). So a forgotten function is an error
+instead of an injection. A value that a format cannot represent safely is refused.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def expanded(text: str) -> str:
 
 
 def word(text: str) -> Quoted:
-    """An image, user or group, unquoted; refused if that is not safe."""
+    """An unquoted image, user or group; refused if that is not safe."""
     if not _WORD.fullmatch(text):
         raise EnvctlError(
             f"{json.dumps(text)} cannot be written in a Dockerfile here",
@@ -77,7 +77,7 @@ def compose(text: str) -> Quoted:
 
 
 def compose_host_variables(parts: Sequence[tuple[str, str]]) -> Quoted:
-    """A string of texts and variables of the host that have to be set: each part is one or the other."""
+    """A string of texts and host variables that must be set; each part is one or the other."""
     return yaml_string(
         "".join(f"${{{name}:?}}" if name else text.replace("$", "$$") for text, name in parts)
     )
@@ -134,7 +134,7 @@ def number(value: float) -> Quoted:
 
 
 def raw(text: str) -> Quoted:
-    """The whole of a file whose syntax is not ours: a text of the project, a certificate bundle."""
+    """A whole file whose syntax envctl does not know: a text of the project, a certificate bundle."""
     return Quoted(text)
 
 
@@ -156,4 +156,4 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Quoted]]] = {
     "bind_source": bind_source,
     "raw": raw,
 }
-"""What every template of this backend gets."""
+"""The functions that every template of this backend gets."""

@@ -1,7 +1,8 @@
 """Compares the engine's record of a container with what envctl would create. Pure.
 
-A label only tells what a container was created for. Later changes, by `docker update`, `docker network` or by recreating
-it under the same name, show only in the record. Compared is what the spec decides, in forms that all engine versions share.
+A label only records what a container was created for. Later changes, by `docker update`, `docker network` or by
+recreating it under the same name, only show in the record. The comparison covers what the spec decides, in forms that
+all engine versions share.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _LIMITS: Final = (
     "BlkioWeight", "CpuPeriod", "CpuQuota", "CpuRealtimePeriod", "CpuRealtimeRuntime", "CpuShares",
     "CpusetCpus", "CpusetMems", "MemoryReservation",
 )  # fmt: skip
-"""Limits that `docker update` can set and the spec does not have."""
+"""Limits that `docker update` can set and that the spec does not have."""
 _SHARED: Final = {
     "PidMode": "processes",
     "IpcMode": "memory",
@@ -175,7 +176,7 @@ def _ports(unit: Unit, record: Mapping[str, Any]) -> Iterator[Drift]:
     networks = (record.get("NetworkSettings") or {}).get("Networks") or {}
     host = record.get("HostConfig") or {}
     recorded = _published(host.get("PortBindings"))
-    # Without a network nothing is published, and the missing network is reported already.
+    # Without a network no port is published, and the missing network is already reported.
     actual = _published(record["NetworkSettings"].get("Ports")) if live and networks else recorded
     for index, port in enumerate(unit.run.ports):
         for bindings in (recorded, actual):

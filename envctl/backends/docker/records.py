@@ -1,9 +1,9 @@
-"""Records of what envctl did to a container, stored on the engine as labels of volumes that stay empty.
+"""Records events of a container, stored on the engine as labels of volumes that stay empty.
 
 A container's labels cannot change after its creation, and a local file could disagree with the engine. A record belongs
-to one container, by its id, and is written after the event; only STOPPING is written before, because the engine goes on
-to stop a container when the command that asked for it was killed. If volumes are pruned, records are lost and hooks run
-again.
+to one container, by its id, and is written after the event. Only STOPPING is written before, because the engine
+finishes stopping a container even if the command that asked for it was killed. If volumes are pruned, records are lost
+and hooks run again.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Records:
     def write(self, unit: str, container: str, kind: str, value: str) -> None:
         """Record an event of a unit's container.
 
-        The value is the digest of a hook that succeeded (HOOK), when the container ended after envctl stopped it
-        (STOPPED), or when the run that envctl is about to end was started (STOPPING).
+        The value is the digest of a hook that succeeded (HOOK), the time when the container ended after envctl stopped
+        it (STOPPED), or the start time of the run that envctl is about to end (STOPPING).
         """
         text = hashlib.sha256("\0".join((container, kind, value)).encode()).hexdigest()[:16]
         labels = {
@@ -49,7 +49,7 @@ class Records:
             api.create_volume(self._names.record(unit, text), labels=labels)
 
     def clear(self, unit: str) -> None:
-        """Remove a unit's records, because it is started again or removed."""
+        """Remove a unit's records, because the unit starts again or is removed."""
         filters = {"label": [*self._names.filters["label"], f"{n.RECORD}={unit}"]}
         with self._engine.doing(f"forget what happened to {unit}") as api:
             for volume in api.volumes(filters=filters):
@@ -68,7 +68,7 @@ class Records:
 
 
 def is_record(volume: Mapping[str, Any]) -> bool:
-    """Whether a volume, as the engine lists it, is a record."""
+    """Whether a listed volume is a record."""
     return bool((volume.get("Labels") or {}).get(n.RECORD))
 
 

@@ -1,4 +1,4 @@
-"""Credentials for registries from the user's docker configuration: from `docker login`, or from a credential helper."""
+"""Credentials for registries from the user's docker configuration, by `docker login` or a credential helper."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from docker.utils.config import find_config_file, home_dir
 from envctl.lazy_dataclass import dataclass
 
 TIMEOUT: Final = 60.0
-"""Seconds a helper may take: it may prompt the user."""
+"""How many seconds a helper may take: it may prompt the user."""
 _HUB: Final = "registry-1.docker.io"
-"""The host of Docker Hub's images; its credentials have another name."""
+"""The host of Docker Hub's images. Its credentials are stored under another name."""
 _REFUSED: Final = re.compile(
     r"\b40[13] (?:unauthorized|forbidden)|access denied|access to the resource is denied|authentication required"
     r"|authorization failed|incorrect username or password|no basic auth credentials|unauthorized:|\bdenied:"
-    # The error of a token server that rejected the second way to authenticate.
+    # The error of a token server that rejected the second authentication method.
     r"|failed to authorize:.*unexpected status: 40\d",
     re.IGNORECASE,
 )
@@ -42,12 +42,12 @@ _ABOUT: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Credentials; an identity token has no username."""
+    """Credentials for a registry; an identity token has no username."""
 
     username: str
     secret: str = field(repr=False)
     header: str = field(repr=False)
-    """In the form of the engine's X-Registry-Auth header."""
+    """The credentials as the engine's X-Registry-Auth header."""
 
 
 class Registries:
@@ -60,7 +60,7 @@ class Registries:
         self._closed = False
 
     def login(self, host: str) -> Login | None:
-        """The credentials of a registry; None if there are none, or they cannot be read: see `trouble`."""
+        """The credentials of a registry; None if it has none, or if they cannot be read: see `trouble`."""
         name = _name(host)
         try:
             credentials = self._resolve(name)
@@ -72,11 +72,11 @@ class Registries:
         return _login(credentials) if credentials else None
 
     def trouble(self, host: str) -> str:
-        """Why the credentials of a registry could not be read, or ""."""
+        """Why the credentials of a registry cannot be read, or ""."""
         return self._troubles.get(_name(host), "")
 
     def remedy(self, host: str) -> str:
-        """What to do if a registry refuses an image."""
+        """The remedy if a registry refuses an image."""
         name = _name(host)
         command = "`docker login`" if name == INDEX_NAME else f"`docker login {name}`"
         if trouble := self.trouble(name):
@@ -103,7 +103,7 @@ class Registries:
         except _HelperError as error:
             key = "credHelpers" if name in config.cred_helpers else "credsStore"
             self._troubles[name] = f"{error} (`{key}` in {config_file()})"
-        # Credentials stored in the file are used if the helper fails.
+        # If the helper fails, credentials from the file are used.
         written: Mapping[str, Any] | None
         written = AuthConfig({"auths": config.auths}).resolve_authconfig(name)
         if written:
@@ -111,7 +111,7 @@ class Registries:
         return written
 
     def run(self, program: str, subcommand: str, request: bytes | None) -> bytes:
-        """Run a credential helper; its output. _HelperError if it fails, without its output, which may contain credentials."""
+        """Run a credential helper; its output. _HelperError on failure, without the output: it may contain credentials."""
         path = shutil.which(program)
         if path is None:
             raise _HelperError(f"the credential helper {program} is not installed")
@@ -159,7 +159,7 @@ class _HelperError(Exception):
 
 
 class _Config(AuthConfig):
-    """docker-py's reader of the configuration, with helpers that have a time-out and do not print warnings."""
+    """docker-py's reader of the configuration, with timeouts for helpers and without its warnings."""
 
     registries: Registries
 
@@ -177,7 +177,7 @@ class _Store(Store):
 
 
 def config_file() -> Path:
-    """The docker configuration file, whether or not it exists."""
+    """The docker configuration file, which may not exist."""
     path = find_config_file()
     return Path(str(path)) if path else Path(home_dir()) / ".docker" / "config.json"
 
@@ -193,7 +193,7 @@ def registry_of(image: str) -> str:
 
 
 def image_in(text: str) -> str:
-    """The image that a builder's message is about; "" if it names none."""
+    """The image that a builder's message refers to; "" if it names none."""
     match = _ABOUT.search(text)
     return match[1] if match else ""
 

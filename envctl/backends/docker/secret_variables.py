@@ -1,4 +1,4 @@
-"""The variables of a running container that are made of secrets, for commands that run beside its process."""
+"""The variables of a running container that contain secrets, for commands that run beside its process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from envctl.plan.model import Secret
 from envctl.plan.secret_templates import fill_in
 
 _LARGEST: Final = 1024 * 1024
-"""The most bytes that are read of a secret."""
+"""The maximum size of a secret that is read, in bytes."""
 
 
 def with_variables(
@@ -26,8 +26,8 @@ def with_variables(
 ) -> Execution:
     """The command with these variables of the unit; `recorded` is the run that the container was created for.
 
-    Their values are those that the container has, whatever the spec and its sources say by now. The engine keeps the
-    environment of such a command to itself.
+    Their values are those in the container, even if the spec or its sources have changed. The engine does not reveal
+    the environment of such a command.
     """
     run = _run(recorded)
     variables = recorded_variables(run)
@@ -44,7 +44,7 @@ def with_variables(
 
 
 class _Values:
-    """The values of secrets, as a container has them."""
+    """The values of secrets in a container."""
 
     def __init__(
         self, api: EngineApi, unit: str, container: str, recorded_run: Mapping[str, Any]

@@ -1,9 +1,9 @@
-"""Secrets in containers: files in memory, kept there by one small container per environment.
+"""Secrets in containers: files in memory, which one small container per environment keeps alive.
 
-Each unit has an in-memory volume (tmpfs), mounted read-only at /run/secrets. The engine keeps the content of such a volume
-only while a container mounts it. The secrets container mounts all of them, so that a unit that crashes finds its secrets
-again. Files are written through it with the engine's API: a value is never in a container's configuration, on a disk or
-in an argv.
+Each unit has an in-memory volume (tmpfs), mounted read-only at /run/secrets. The engine keeps the content of such a
+volume only while a container mounts it. The secrets container mounts all of them, so a unit that crashes finds its
+secrets again. envctl writes the files through it with the engine's API, so no value is in a container's configuration,
+on a disk or in an argv.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from envctl.plan.model import Plan, Secret, Unit
 _HELD = "/held"
 _LARGEST_PASSWD = 4 * 1024 * 1024
 _LARGEST_HELD = 16 * 1024 * 1024
-"""The most bytes that are read of /etc/passwd, and of a unit's secrets."""
+"""The maximum size of /etc/passwd and of a unit's secrets that is read, in bytes."""
 
 
 class SecretsContainer:
@@ -51,7 +51,7 @@ class SecretsContainer:
         self._expected = frozenset(unit.name for unit in plan.units if unit.run.secrets)
 
     def give(self, unit: Unit, container: str) -> None:
-        """Write the unit's secrets to where its container, which has not started yet, will find them."""
+        """Write the unit's secrets into the volume of its container, which has not started yet."""
         if not unit.run.secrets:
             return
         values = {secret.name: self._secret(secret.name) for secret in unit.run.secrets}
@@ -65,9 +65,9 @@ class SecretsContainer:
             _link(api, unit, container)
 
     def lend(self, unit: Unit, container: str, *, name: str, labels: Mapping[str, str]) -> None:
-        """Write the secrets of a one-off to where its container, which has not started yet, will find them.
+        """Write the secrets of a one-off into the volume of its container, which has not started yet.
 
-        A container with that name and those labels keeps them; the caller removes it and the volume.
+        A container with this name and these labels keeps them; the caller removes it and the volume.
         """
         if not unit.run.secrets:
             return
@@ -83,7 +83,7 @@ class SecretsContainer:
             _link(api, unit, container)
 
     def keep(self, unit: Unit, container: Listed) -> bool:
-        """Make sure that a running container's secrets are kept; False if it has lost them."""
+        """Make sure that a running container's secrets stay in memory; False if it has lost them."""
         if not unit.run.secrets:
             return True
         with self._engine.doing(f"keep the secrets of {unit.name}") as api, self._guard:
@@ -109,13 +109,13 @@ class SecretsContainer:
                 api.put_archive(holder["Id"], folder, _archive(dict.fromkeys(held, b""), (0, 0)))
 
     def dismiss(self) -> None:
-        """Remove the secrets container and everything it keeps."""
+        """Remove the secrets container and all its volumes."""
         with self._engine.doing("forget secrets") as api, self._guard:
             for holder in containers(self._engine, self._names).secrets_containers:
                 _remove(api, holder["Id"])
             self._sweep(api, frozenset())
 
-    # --- the keeper itself
+    # --- the secrets container itself
 
     def _folder(self, unit: str) -> str:
         return f"{_HELD}/{slug(unit)}"
@@ -127,10 +127,10 @@ class SecretsContainer:
         if holding:
             return str(holding[0]["Id"])
         needed = {unit.name, *self._expected, *self._still_needed(existing)}
-        # A unit that has lost its secrets must not look as if it had them: it gets them again when it is restarted.
+        # A unit that has lost its secrets must not look as if it had them. It gets them again when it is restarted.
         needed -= {name for name in needed - {unit.name} if _lacks(api, existing.units.get(name))}
         holder = self._start(api, needed, unit)
-        # The new container mounts the volumes already, so their content survives the removal of the old one.
+        # The new container already mounts the volumes, so their content survives the removal of the old one.
         for former in existing.secrets_containers:
             _remove(api, former["Id"])
         self._sweep(api, frozenset(self._names.secrets(name) for name in needed))
@@ -141,7 +141,7 @@ class SecretsContainer:
         return {unit for unit in existing.units if self._names.secrets(unit) in held}
 
     def _start(self, api: EngineApi, units: Iterable[str], unit: Unit) -> str:
-        """Start a new secrets container, from envctl's own image."""
+        """Start a new secrets container from envctl's own image."""
         for name in units:
             claim_secrets(api, name, self._names, where=unit.origins.get("secrets") or unit.where)
         mounts = [
@@ -166,7 +166,7 @@ class SecretsContainer:
                 raise
             if not is_ours(api, name, self._names, {n.SECRETS_CONTAINER: "secrets"}):
                 raise name_taken("container", name) from error
-        # Left over from an interrupted run, or from before the engine was restarted.
+        # It is left over from an interrupted run, or from before the engine's restart.
         _remove(api, name)
         return str(api.create_container(body, name))
 
@@ -179,7 +179,7 @@ class SecretsContainer:
                     api.remove_volume(volume["Name"])
 
     def _owner(self, api: EngineApi, unit: Unit, container: str) -> tuple[int, int]:
-        """The numeric user and group that the unit's process runs as."""
+        """The numeric ids of the user and group that run the unit's process."""
         user = unit.run.process.user
         if user is None:
             user = api.inspect_container(container)["Config"].get("User") or "0"
@@ -191,7 +191,7 @@ class SecretsContainer:
             fields = line.split(":")
             if fields[0] == name and len(fields) > 3:
                 return number(fields[2]) or 0, number(fields[3]) or 0
-        # Without such a user the container does not start, and the engine reports it.
+        # If the user does not exist, the container does not start, and the engine reports that.
         return 0, 0
 
 
@@ -200,7 +200,7 @@ def _body(image: str, labels: Mapping[str, str], mounts: list[dict[str, Any]]) -
         "Image": image,
         "Entrypoint": [pause_image.PROGRAM],
         "User": "65534:65534",
-        # It runs without an init, so that the engine reports a failed start at once; nothing sends it a signal.
+        # It runs without an init, so that the engine reports a failed start at once. It gets no other signals.
         "StopSignal": "SIGKILL",
         "Env": [],
         "Labels": dict(labels),
@@ -210,7 +210,7 @@ def _body(image: str, labels: Mapping[str, str], mounts: list[dict[str, Any]]) -
             "ReadonlyRootfs": True,
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges:true"],
-            # Not restarted with the engine: its state then shows that its memory is lost.
+            # It does not restart with the engine, so its state shows that the memory is lost.
             "RestartPolicy": {"Name": "no"},
             "PidsLimit": 8,
             "LogConfig": {"Type": "none"},
@@ -220,9 +220,9 @@ def _body(image: str, labels: Mapping[str, str], mounts: list[dict[str, Any]]) -
 
 
 def _insist_on_own_places(api: EngineApi, unit: Unit, container: str) -> None:
-    """EnvctlError if a secret's path leads, through links in the image, into a mount: the value would be written there.
+    """EnvctlError if links in the image lead a secret's path into a mount: the value would be written to the host.
 
-    The paths in the spec were checked when it was planned.
+    The plan has already checked the paths in the spec.
     """
     mounted = {
         container_paths.leads_to(api, container, mount["Destination"]): mount["Destination"]
@@ -268,7 +268,7 @@ def _holding(secrets_containers: Iterable[Listed], volume: str) -> list[Listed]:
 
 
 def _lacks(api: EngineApi, container: Listed | None) -> bool:
-    """Whether a container runs without its secrets."""
+    """Whether a container is running without its secrets."""
     return (
         container is not None
         and container["State"] == "running"
@@ -306,7 +306,7 @@ def _link(api: EngineApi, unit: Unit, container: str) -> None:
 
 
 def _links(links: Mapping[str, str]) -> bytes:
-    """An archive of links to the files."""
+    """An archive of links to the secrets' files."""
     import tarfile
 
     target = io.BytesIO()

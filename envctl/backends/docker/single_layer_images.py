@@ -1,4 +1,4 @@
-"""Images with a single layer, generated here in the form that `docker load` takes."""
+"""Generates images with a single layer, in the format of `docker load`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write(
     config: Mapping[str, Any],
     created: datetime = _BEGINNING,
 ) -> str:
-    """Write an image with one layer, a seekable tar; return the layer's digest.
+    """Write an image with one layer, a seekable tar, and return the layer's digest.
 
     The output is reproducible if `created` is given.
     """
@@ -54,7 +54,7 @@ def write(
 
 
 def packed(files: Mapping[str, tuple[bytes, int]]) -> bytes:
-    """An archive of contents and permissions by path; the same files give the same bytes."""
+    """A tar archive of contents and permissions by path; equal files give equal bytes."""
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for path, (data, mode) in files.items():
@@ -63,7 +63,7 @@ def packed(files: Mapping[str, tuple[bytes, int]]) -> bytes:
 
 
 def configured(changes: Sequence[str]) -> Mapping[str, Any]:
-    """Dockerfile instructions as an image's configuration. ValueError for anything but CMD in list form."""
+    """Dockerfile instructions as an image's configuration. ValueError for all except CMD in list form."""
     config: dict[str, Any] = {}
     for change in changes:
         word, _, value = change.partition(" ")

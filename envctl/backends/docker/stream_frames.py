@@ -11,12 +11,12 @@ from envctl.lazy_dataclass import dataclass
 STDERR: Final = 2
 _HEADER: Final = 8
 _LONGEST: Final = 16 * 1024 * 1024
-"""The most bytes of a frame; engines send a few thousand at a time."""
+"""The maximum size of a frame in bytes. Engines send a few thousand at a time."""
 
 
 @dataclass(slots=True)
 class Demultiplexer:
-    """Takes bytes as they arrive and returns whole frames."""
+    """Receives bytes as they arrive and returns whole frames."""
 
     _pending: bytes = b""
 

@@ -1,4 +1,4 @@
-"""Runs commands in running containers: separate streams, exit code, terminal, time-out."""
+"""Runs commands in running containers, with separate streams, exit code, terminal and timeout."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ from envctl.errors import EnvctlError
 
 _CHUNK: Final = 64 * 1024
 NO_DETACHING: Final = "ctrl-@,ctrl-_,ctrl-@"
-"""The key sequence that detaches from a terminal. Docker's default would swallow Ctrl-P."""
+"""The key sequence that detaches from a terminal. Docker's default would intercept Ctrl-P."""
 _SETTLE: Final = 5.0
 _LONGEST_PAUSE: Final = 0.5
 
 _MOST_TOLD: Final = 64 * 1024
-"""The most bytes that are read of a test command's output."""
+"""The maximum size of a test command's output that is read, in bytes."""
 
 
 class ExecStream:
-    """A connection that the engine has handed over for a command's streams."""
+    """A connection that the engine handed over for a command's streams."""
 
     def __init__(self, answer: Response) -> None:
         self._answer = answer
@@ -65,8 +65,8 @@ class ExecStream:
     def write(self, data: bytes) -> None:
         """Send all of it.
 
-        Another thread reads meanwhile and changes the socket's time-out, with which `sendall` would stop halfway without
-        saying where.
+        Another thread reads at the same time and changes the socket's timeout. Because of that, `sendall` could stop
+        halfway without saying where.
         """
         left = memoryview(data)
         while left:
@@ -96,8 +96,8 @@ class ExecStream:
 def execute(engine: Engine, unit: str, container: str, execution: Execution) -> int:
     """Run a command in a unit's container; its exit code. EnvctlError if it times out.
 
-    As in a shell, a command that cannot be started gives 127 or 126, and the reason on standard error. If this ends
-    before the command, for whatever reason, the command is ended.
+    As in a shell, a command that cannot be started gives 127 or 126, and the reason on standard error. If this call
+    ends before the command, for whatever reason, it terminates the command.
     """
     what = f"run {execution.argv[0] if execution.argv else 'nothing'} in {unit}"
     output = HeldOutput(writing(to_screen if execution.tty else execution.stdout))
@@ -108,7 +108,7 @@ def execute(engine: Engine, unit: str, container: str, execution: Execution) -> 
             output.release()
             return int(ended["ExitCode"])
     except OutputError as error:
-        # A closed output is no failure of the engine.
+        # A closed output is not an error of the engine.
         raise reason(error) from None
     code, text = start_failure(output.text, unit, execution)
     if write := to_screen if execution.tty else execution.stderr:
@@ -119,7 +119,7 @@ def execute(engine: Engine, unit: str, container: str, execution: Execution) -> 
 def _run(
     api: EngineApi, unit: str, container: str, execution: Execution, output: HeldOutput
 ) -> Mapping[str, Any]:
-    """Run a command; its state after it has ended."""
+    """Run a command, and return its state after it has ended."""
     mark = new_mark()
     identity = api.exec_create(
         container,
@@ -141,7 +141,7 @@ def _run(
             pass_streams(connection, execution, output, deadline)
         return _ended(api, identity, container, deadline)
     except BaseException as error:
-        # As long as its output is not read, a busy engine may do nothing else for this container.
+        # While output is unread, a busy engine may do nothing else for this container.
         connection.close()
         gone = _end(api, container, execution, mark)
         if isinstance(error, TimeoutError) and deadline is not None:
@@ -154,9 +154,9 @@ def _run(
 
 
 def may_do_everything(engine: Engine, container: str) -> bool:
-    """Whether the engine can give commands all privileges. An engine that is itself confined cannot.
+    """Whether the engine can give commands all privileges. An engine that is confined itself cannot.
 
-    Only a command that ran proves it, because engines report the failure in many ways.
+    Engines report the failure in many ways, so only a command that ran proves it.
     """
     output = CappedBuffer(_MOST_TOLD)
     with engine.doing("run a command with all rights") as api:
@@ -201,7 +201,7 @@ def _is_running(api: EngineApi, container: str) -> bool:
 
 
 def _end(api: EngineApi, container: str, execution: Execution, mark: str) -> bool:
-    """End a command and everything it started; whether that succeeded."""
+    """Terminate a command and everything that it started. Returns whether that succeeded."""
     argv = ["/bin/sh", "-c", SCRIPT, "end", f"{VARIABLE}={mark}"]
     try:
         identity = api.exec_create(
@@ -223,7 +223,7 @@ def pass_streams(
     output: Callable[[bytes], object],
     deadline: float | None,
 ) -> None:
-    """Pass a command's streams on until they end. TimeoutError at the deadline."""
+    """Pass on a command's streams until they end. TimeoutError at the deadline."""
     if execution.stdin is not None:
         pump = threading.Thread(target=_feed, args=(connection, execution.stdin), daemon=True)
         pump.start()
@@ -255,7 +255,7 @@ def _feed(connection: ExecStream, source: BinaryIO) -> None:
 def attach_terminal(
     resize: Callable[..., object], connection: ExecStream, screen: Callable[[bytes], object]
 ) -> None:
-    """Attach the caller's terminal until the command ends; `resize` tells it the terminal's size."""
+    """Attach the caller's terminal until the command ends; `resize` passes on the terminal's size."""
     woken, wake = os.pipe()
     output = threading.Thread(target=_show, args=(connection, screen, wake), daemon=True)
     keyboard = sys.stdin.fileno()
@@ -318,7 +318,7 @@ def _raw(keyboard: int) -> Iterator[None]:
         return
     before = termios.tcgetattr(keyboard)
     try:
-        # Keeps what the user has typed ahead.
+        # TCSADRAIN keeps what the user has already typed.
         tty.setraw(keyboard, termios.TCSADRAIN)
         yield
     finally:

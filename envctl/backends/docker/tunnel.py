@@ -1,7 +1,7 @@
-"""Connects to an engine behind `ssh://`: the `ssh` command forwards a local socket to the engine's.
+"""Connects to an engine by `ssh://`: the `ssh` command forwards a local socket to the engine's.
 
 docker-py needs another library for this, or starts an `ssh` for every connection. A forwarded socket allows any number
-of connections, with time-outs and half-close.
+of connections, with timeouts and half-close.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from urllib.parse import urlsplit
 from envctl.errors import EnvctlError
 
 TIMEOUT: Final = 30.0
-"""Seconds to log in to the other machine."""
+"""How many seconds the login on the other machine may take."""
 SOCKET: Final = "/var/run/docker.sock"
 _PAUSE: Final = 0.02
-# Ctrl-C is meant for envctl, which still needs the engine to clean up.
+# Ctrl-C is meant for envctl, which still needs the tunnel to clean up.
 _UNDISTURBED: Final = ("/bin/sh", "-c", "trap '' INT; exec \"$@\"", "ssh")
 
 
 class Tunnel:
-    """Open from its creation until it is closed or this process ends."""
+    """A tunnel that is open until it is closed or this process ends."""
 
     def __init__(self, address: str) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="envctl-ssh-"))
@@ -51,7 +51,7 @@ class Tunnel:
         return f"unix://{self._socket}"
 
     def close(self) -> None:
-        """Close the tunnel, if it is open."""
+        """Close the tunnel if it is open."""
         if ssh := getattr(self, "_ssh", None):
             ssh.stdin.close()
             ssh.terminate()
@@ -74,7 +74,7 @@ class Tunnel:
 
 
 def command(address: str, socket: Path) -> tuple[str, ...]:
-    """The argv of ssh. The remote command ends when its input does, which happens when this process ends."""
+    """The ssh command. The remote command ends with its input, and so with this process."""
     parts = urlsplit(address)
     try:
         port = parts.port

@@ -1,4 +1,4 @@
-"""Finds images that envctl created and nothing uses: images of builds, and bootstrapped bases."""
+"""Finds unused images that envctl created: images of builds, and bootstrapped bases."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from envctl.plan.image_names import base_image
 from envctl.plan.platforms import image_name
 
 _BUILD: Final = re.compile(r"envctl/[a-z0-9_.-]+:([0-9a-f]{24})")
-"""The names of build images; the tag is the build's digest."""
+"""The name of a build's image; the tag is the build's digest."""
 _BASE_LABEL: Final = "dev.envctl.base"
 
 
 def unused_images(engine: Engine, needed: Collection[str]) -> Sequence[Garbage]:
-    """The images that no container uses, running or not, and that no remaining image is based on.
+    """The images that no container uses, running or not, and that no other remaining image is based on.
 
-    Only images that have no other names: one that a user has tagged belongs to the user.
+    Skips images with other names: an image that a user has tagged belongs to the user.
     """
     with engine.doing("look for images that nothing uses") as api:
         images = api.images(filters={"label": [n.BUILD]})
@@ -32,7 +32,7 @@ def unused_images(engine: Engine, needed: Collection[str]) -> Sequence[Garbage]:
         unused = list(_builds(built, needed))
         going = {garbage.id for garbage in unused}
         free = [base for base in bases if base["Id"] not in used and _is_base(base)]
-        # An image that a user built on a base has inherited its label: that base is needed.
+        # An image that a user built on a base has inherited the base's label, so the base is needed.
         staying = [image for image in (*images, *bases) if image["Id"] not in going]
         others = [image for image in staying if image not in free]
         return [*unused, *_bases(api, free, needed=needed, layers=_layers(api, others))]
@@ -92,7 +92,7 @@ def remove_image(engine: Engine, garbage: Garbage) -> bool:
         try:
             names = api.inspect_image(garbage.id).get("RepoTags") or [garbage.id]
             for name in names:
-                # Without force the engine refuses to remove an image in use.
+                # Without force, the engine refuses to remove an image in use.
                 api.remove_image(name)
         except NotFoundError:
             return True

@@ -1,6 +1,6 @@
-"""Volumes that the engine alone cannot create: shared ones with an owner, and those that images declare.
+"""Volumes that need more than the engine's own logic: shared ones with an owner, and those that images declare.
 
-Both are prepared through a helper container that is created, never started, and removed. While a helper exists, its
+Both are prepared in a helper container that is created, never started, and removed. As long as a helper exists, its
 volume is incomplete, and the next run starts over.
 """
 
@@ -30,9 +30,9 @@ from envctl.progress import Progress, Report, Stage
 
 _NAMELESS: Final = re.compile(r"[0-9a-f]{64}")
 _HEAD: Final = 1 << 20
-"""Bytes at the beginning of an archive that certainly contain its first header."""
+"""How many bytes at the beginning of an archive certainly contain its first header."""
 _PLACE: Final = BROUGHT
-"""A second mount point of the volume in a helper."""
+"""The second mount point of the volume in a helper."""
 
 
 class Volumes:
@@ -50,7 +50,7 @@ class Volumes:
         declared = self._images.volumes(self._names.image_of(unit))
         return None if declared is None else unnamed(unit, declared)
 
-    # --- new ones
+    # --- new volumes
 
     def begin(self, unit: Unit) -> None:
         """Create the unit's shared or owned volumes, unless they exist."""
@@ -81,7 +81,7 @@ class Volumes:
                     api.put_archive(helper, "/", _folder(owner, _mode(api, helper)))
 
     def _image(self, new: NewVolume, unit: Unit) -> str:
-        """The image whose files a volume starts with; the unit's own if that image was removed."""
+        """The image whose files a volume starts with; the unit's own image if that was removed."""
         image = self._names.image_of_source(new.source)
         if self._images.at_hand(image) is None:
             if not isinstance(new.source, ReadyImage):
@@ -89,12 +89,12 @@ class Volumes:
             self._images.pull(image)
         return image
 
-    # --- those of images
+    # --- volumes of images
 
     def carry_over(self, unit: str, container: Mapping[str, Any]) -> bool:
         """Copy the data in a container's anonymous volumes into named volumes of the unit.
 
-        Whether everything was copied: then the anonymous volumes can be removed with the container.
+        Returns whether everything was copied, so that the anonymous volumes can be removed with the container.
         """
         whole = True
         for mount in nameless(container):
@@ -116,7 +116,7 @@ class Volumes:
             if self._is_cut_off(api, name):
                 remove_volume(api, name)
             if _is_there(api, name):
-                # The existing volume has its own data, which must not be mixed with this.
+                # The existing volume has its own data, which must not be mixed with the other.
                 raise EnvctlError(f"the volume {name} already exists")
             self._report(Progress(unit, Stage.WORKING, f"keeping the data of {path}"))
             mount = volume_mount(volume, path, self._names, copy=False)
@@ -137,7 +137,7 @@ class Volumes:
     def _helper(
         self, api: EngineApi, image: str, volume: str, mount: Mapping[str, Any]
     ) -> Iterator[str]:
-        """Create a container of the image with the volume, which is created with it. On failure both are removed."""
+        """Create a container of the image with the volume, which the engine creates, too. On failure both are removed."""
         body = {
             "Image": image,
             "Cmd": ["-"],
@@ -151,11 +151,11 @@ class Volumes:
             api.remove_container(container, force=True, v=True)
             remove_volume(api, volume)
             raise
-        # Its other anonymous volumes contain no user's data.
+        # Its other anonymous volumes contain no user data.
         api.remove_container(container, force=True, v=True)
 
     def _is_cut_off(self, api: EngineApi, volume: str) -> bool:
-        """Whether a helper of an interrupted run existed; it is removed."""
+        """Whether a helper of an interrupted run existed. Removes it."""
         try:
             api.remove_container(self._names.helper(volume), force=True, v=True)
         except NotFoundError:
@@ -166,7 +166,8 @@ class Volumes:
         """Remove helpers of interrupted runs."""
         filters = {"label": [*self._names.filters["label"], n.HELPER]}
         for listed in api.containers(all=True, filters=filters):
-            # A label alone is no proof: `docker commit` copies labels into the image, and its containers inherit them.
+            # A label alone proves nothing: `docker commit` copies labels into the image, and its containers inherit
+            # them.
             named = any(self._names.is_helper(name.lstrip("/")) for name in listed["Names"])
             if named and (listed["Labels"] or {}).get(n.HELPER):
                 api.remove_container(listed["Id"], force=True, v=True)
@@ -185,7 +186,7 @@ def volume_mount(volume: str, target: str, names: Names, *, copy: bool) -> dict[
 
 
 def nameless(container: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The anonymous volumes among a listed container's mounts: the engine names them with 64 hex digits."""
+    """The anonymous volumes among a listed container's mounts. The engine names them with 64 hex digits."""
     return [
         mount
         for mount in container.get("Mounts") or ()
@@ -200,7 +201,7 @@ def remove_volume(api: EngineApi, name: str) -> None:
 
 
 def _placed(mount: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same volume at a path where no image has a link, so that the folder itself can be changed."""
+    """The same volume at a path without links, so that the folder itself can be changed."""
     return {**mount, "Target": _PLACE, "VolumeOptions": {**mount["VolumeOptions"], "NoCopy": True}}
 
 
@@ -215,7 +216,7 @@ def _is_there(api: EngineApi, name: str) -> bool:
 def _mode(api: EngineApi, helper: str) -> int:
     """The permissions of the volume's folder."""
     entry = look(api, helper, _PLACE)
-    # Go keeps the sticky, setuid and setgid bits at other positions.
+    # Go stores the sticky, setuid and setgid bits at other positions.
     mode = 0o755 if entry is None else entry.mode
     special = ((1 << 20, 0o1000), (1 << 22, 0o2000), (1 << 23, 0o4000))
     return (mode & 0o777) | sum(bit for mark, bit in special if mode & mark)
@@ -235,7 +236,7 @@ def _folder(owner: tuple[int, int], mode: int) -> bytes:
 
 
 def _numbers(api: EngineApi, container: str, owner: str) -> tuple[int, int] | None:
-    """The numeric user and group for names in a container's image; None if a name is unknown."""
+    """The numeric ids of a user and group in a container's image; None if a name is unknown."""
     user, _, group = owner.partition(":")
     known = _fields(api, container, "/etc/passwd", user)
     uid = known[2] if len(known) > 3 else user
@@ -247,7 +248,7 @@ def _numbers(api: EngineApi, container: str, owner: str) -> tuple[int, int] | No
 
 
 def _fields(api: EngineApi, container: str, path: str, name: str) -> list[str]:
-    """The fields of a user or group, given by name or number, in a file like /etc/passwd."""
+    """The fields of a user or group, by name or id, in a file like /etc/passwd."""
     try:
         with api.get_archive(container, path) as archive:
             text = file_in(b"".join(capped_chunks(archive, MAX_OUTPUT, path))) or b""

@@ -17,7 +17,7 @@ from envctl.backends.docker.registries import Registries
 from envctl.errors import EnvctlError
 
 TIMEOUT: Final = 15.0
-"""Seconds within which the engine has to take the connection over."""
+"""How many seconds the engine may take to take over the connection."""
 _SWITCHED: Final = 101
 _NO_SESSION: Final = "the engine has no build sessions: it builds without BuildKit"
 
@@ -89,10 +89,10 @@ class BuildSession:
             raise NoSessionError(_NO_SESSION) from error
 
     def _connection(self) -> tuple[socket.socket, bytes]:
-        """The connection, and the first bytes the engine sent on it."""
+        """The connection, and the first bytes that the engine sent on it."""
         if self._answer.status != _SWITCHED:
             raise NoSessionError(_NO_SESSION)
-        # The engine sends first.
+        # In a session, the engine sends first.
         self._answer.be_patient(Patience.of(TIMEOUT))
         first = self._answer.read()
         self._socket, ahead = self._answer.take_over()

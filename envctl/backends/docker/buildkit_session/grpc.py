@@ -1,4 +1,4 @@
-"""A gRPC server on an existing connection: HTTP/2 by `h2`, one message in and one message out.
+"""A gRPC server on an existing connection: HTTP/2 by `h2`, with one message per request and answer.
 
 The engine is the client, although envctl opened the connection: the engine hands it over.
 """
@@ -34,15 +34,15 @@ from envctl.lazy_dataclass import dataclass
 LARGEST: Final = 1024 * 1024
 """The largest message that is accepted, in bytes."""
 PATIENCE: Final = 10.0
-"""Seconds within which a call that was told to end has to end."""
+"""How many seconds a call may take to end after it was told to."""
 _CHUNK: Final = 64 * 1024
 _HEAD: Final = 5
-"""Bytes before a message: a compression flag and its length."""
+"""The size of a message's header in bytes: a compression flag and the length."""
 _LATER: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class StatusCode(IntEnum):
-    """How a call ended, by gRPC's numbers."""
+    """The result of a call, by gRPC's numbers."""
 
     OK = 0
     NOT_FOUND = 5
@@ -60,7 +60,7 @@ class RefusedError(Exception):
 
 
 Method: TypeAlias = Callable[[bytes], bytes]
-"""Answers a message with a message, in a thread of its own; raises RefusedError."""
+"""Answers a message with a message, in a separate thread; may raise RefusedError."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""What a builder may ask for during a build: a health check, credentials of a registry, secrets of the build.
+"""The services that a builder may use during a build: health check, registry credentials, secrets of the build.
 
 The messages are those of moby/buildkit: `session/auth/auth.proto`, `session/secrets/secrets.proto`. Other methods (files,
 SSH agents, tokens) are answered with "unimplemented"; a builder that cannot get tokens here asks for credentials instead.
@@ -40,7 +40,7 @@ class BuildServices:
         host = text(_fields(request).get(1))
         self.asked_registries.append(host)
         login = self._registries.login(host)
-        # Missing credentials are no error: many images are public.
+        # Missing credentials are not an error: many images are public.
         return message([(1, login.username.encode()), (2, login.secret.encode())]) if login else b""
 
     def _secret(self, request: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What `envctl doctor` checks for containers, and how it repairs it."""
+"""The checks and repairs of `envctl doctor` for containers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from envctl.doctor.host import Host
 def findings(
     host: Host, *, images_only: bool = False, ask: Callable[[], EngineStatus] | None = None
 ) -> tuple[Finding, ...]:
-    """What containers need on this host; with `images_only`, what building images needs. Tests replace `ask`."""
+    """The requirements of containers on this host; with `images_only`, those for building images. Tests replace `ask`."""
     engine = ask() if ask else look(host.environ)
     others = () if images_only else (compose(host),)
     return (*engine_findings(host, engine), *others)

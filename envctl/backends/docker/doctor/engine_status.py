@@ -1,4 +1,4 @@
-"""What the doctor knows about the Docker engine: its address, and how it answers."""
+"""The Docker engine's address and answers, for the doctor."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from envctl.lazy_dataclass import dataclass
 
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 _TOTAL = 20.0
-"""Seconds the engine gets for all answers, not counting the time to connect through SSH."""
+"""How many seconds the engine gets for all answers, without the time to connect by SSH."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """An engine's answer, or why there is none.
+    """An engine's answer, or why it did not answer.
 
-    `api` is (major, minor). `limits` is whether the kernel lets the engine limit memory and CPU. `data` is the folder where
-    it stores images, on the machine where it runs.
+    `api` is (major, minor). `limits` is whether the kernel lets the engine limit memory and CPU. `data` is the folder
+    where it stores images, on the engine's own machine.
     """
 
     address: str
@@ -78,13 +78,13 @@ def _ask(endpoint: Endpoint) -> EngineStatus:
 
 
 def _summary(error: EnvctlError) -> str:
-    """An error in one line, with the last line of the details, which says most."""
+    """An error on one line, with the most informative line of the details, the last one."""
     lines = [line.strip() for line in error.details.splitlines() if line.strip()]
     return f"{error.brief}: {lines[-1]}" if lines else error.brief
 
 
 def _in_time(ask: Callable[[], EngineStatus], seconds: float) -> EngineStatus:
-    """Call `ask` with a time limit. TimeoutError if it takes longer: the client's own time-outs restart with each byte."""
+    """Call `ask` with a time limit. TimeoutError if it takes longer. The client's own timeouts restart with each byte."""
     answers: queue.SimpleQueue[EngineStatus | Exception] = queue.SimpleQueue()
 
     def body() -> None:

@@ -1,4 +1,4 @@
-"""The names of the engine's packages in other distributions. For distributions that are missing here, doctor only gives advice."""
+"""Names of the engine's packages in other distributions. For those that are missing here, doctor only gives advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starts the Docker engine, with systemd where it runs, else directly, and repairs known failures."""
+"""Starts the Docker engine, with systemd if that is running, otherwise directly, and repairs known failures."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def _legacy_iptables(host: Host) -> None:
 
 
 def _forget_pid(host: Host) -> None:
-    """Remove the pid file of a killed engine, if another program has its number now."""
+    """Remove the pid file of a killed engine if another program has its pid now."""
     pid = host.read(PID_FILE).strip()
     if host.read(f"proc/{pid}/comm").strip() != "dockerd":
         (host.root / PID_FILE).unlink(missing_ok=True)
 
 
 def _mount_cgroups(host: Host) -> None:
-    """Mount the cgroup v2 hierarchy if no init has done so: containers do not start without it."""
+    """Mount the cgroup v2 hierarchy if no init has done so, because containers do not start without it."""
     folder = host.root / "sys/fs/cgroup"
     if folder.is_dir() and not any(folder.iterdir()):
         host.run(("mount", "-t", "cgroup2", "cgroup2", str(folder)))
@@ -104,7 +104,7 @@ def _directly(host: Host, daemon: Daemon[EngineStatus], report: Report) -> None:
 def _attempt(
     argv: tuple[str, ...], log: Path, host: Host, daemon: Daemon[EngineStatus]
 ) -> list[str] | None:
-    """Start the engine, detached from this process. None if it answers, else the end of its log."""
+    """Start the engine, detached from this process. None if it answers, otherwise the end of its log."""
     log.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
     before = os.fstat(descriptor).st_size
@@ -121,7 +121,7 @@ def _attempt(
     finally:
         os.close(descriptor)
     if daemon.wait(lambda: process.poll() is None).state is DaemonState.ANSWERS:
-        # It is meant to outlive this process, so nothing waits for it.
+        # The engine is meant to outlive this process, so do not wait for it.
         process.returncode = 0
         return None
     _stop(process)
@@ -129,7 +129,7 @@ def _attempt(
 
 
 def _reason(output: list[str]) -> str:
-    """The line that says why the engine ended; warnings before it mention the same things."""
+    """The line that says why the engine ended. Earlier warnings mention the same words."""
     fatal = [line for line in output if "failed to start daemon" in line or "level=fatal" in line]
     return (fatal or output or [""])[-1]
 
