@@ -26,7 +26,7 @@ PROOF = {
         ("python3", "-c", "import socket; print(socket.create_connection(('127.0.0.1', 5678), 5).recv(1) != b'')"),
         "True",
     ),
-    "Values of your own": ("web", ("cat", "/run/secrets/api_token"), "not-a-real-token"),
+    "Personal values": ("web", ("cat", "/run/secrets/api_token"), "not-a-real-token"),
     "Two worktrees": (
         "web",
         ("python3", "-c", "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000').status)"),

@@ -1,4 +1,4 @@
-"""Virtual machines: each unit is a machine, each build a box. Vagrant makes them; libvirt and SSH do the rest.
+"""Virtual machines: each unit is a machine, each build a box. Vagrant creates them; libvirt and SSH do everything else.
 
 Where to look:
 
@@ -68,7 +68,7 @@ _TEMPLATES: Final = TemplateRoles(
     ),
     on_host=("Vagrantfile.j2", "box.Vagrantfile.j2"),
 )
-"""Vagrant runs the two on this host as the Ruby programs that they are."""
+"""Vagrant runs both files on this host, because they are Ruby programs."""
 
 
 class VagrantBackend:
@@ -111,14 +111,14 @@ class VagrantBackend:
 
     @staticmethod
     def host_findings(host: Host, *, images_only: bool = False) -> Sequence[Finding]:
-        """What machines need on this machine."""
+        """The requirements of machines on this host."""
         from envctl.backends.vagrant.doctor import findings
 
-        del images_only  # it makes none
+        del images_only  # this backend builds no images
         return findings(host)
 
     def problems(self, plan: Plan) -> Sequence[Problem]:
-        """What machines do not support, and mistakes in `options.vagrant`."""
+        """Keys that machines do not support, and mistakes in `options.vagrant`."""
         from envctl.backends.vagrant.problems import problems
 
         return problems(plan)
@@ -130,7 +130,7 @@ class VagrantBackend:
         return layout.lay_out(plan)
 
     def extra_builds(self, source: Source | Base) -> Sequence[ExtraBuild]:
-        """The kernel, and the machine image: systemd and an SSH server on the build, the base, or an image with a Docker engine."""
+        """The kernel, and the machine image: systemd and an SSH server on a build or base, or a Docker engine's image."""
         from envctl.backends.vagrant.box.extra_builds import extra_builds
 
         return extra_builds(
@@ -159,16 +159,16 @@ class VagrantBackend:
         from envctl.backends.vagrant.observe import observe
 
         if plan is not None:
-            # Machines will be made from these boxes: pruning must not remove them before that.
+            # Machines will be created from these boxes, so pruning must not remove them before that.
             box_files.mark_used_for(plan.builds())
         return observe(self._names, self._store, self._machines, plan=plan)
 
     def builds_in_vm(self, build: Build) -> bool:
-        """Whether the build is done in a machine: the spec says so, or no container engine answers."""
+        """Whether a build runs in a machine: the spec asks for it, or no container engine answers."""
         return self._boxes.builds_in_vm(build)
 
     def pin_images(self, source_ids: Mapping[str, str]) -> None:
-        """Make boxes and machines of these."""
+        """From now on, create boxes and machines only from these sources."""
         self._store.pinned = source_ids
 
     def apply(self, change: Change) -> None:
@@ -184,7 +184,7 @@ class VagrantBackend:
             self._boxes.make(change.unit, change.target)
 
     def probe(self, unit: Unit) -> tuple[bool, str]:
-        """Run the unit's probe once, as seen from inside the machine; a result of a moment ago is reused."""
+        """Run the unit's health check once, as seen from inside the machine. A very recent result is reused."""
         from envctl.backends.vagrant.unit.unit_probe import run_probe
 
         declared = unit.run.probe
@@ -194,7 +194,7 @@ class VagrantBackend:
         return self._answers.ask(unit.name, declared, ask)
 
     def exec(self, unit: str, execution: Execution) -> int:
-        """Run a command in the unit's machine with the unit's user, environment and limits; its exit code."""
+        """Run a command in the unit's machine with the unit's user, environment and limits, and return its exit code."""
         from envctl.backends.vagrant.unit import unit_exec
 
         domain = self._machines.domain_of(unit)
@@ -207,7 +207,7 @@ class VagrantBackend:
         return code
 
     def run_one_off(self, unit: Unit, execution: Execution, ready: Callable[[], object]) -> int:
-        """Run a command beside a unit, in its machine; its exit code."""
+        """Run a command beside a unit, in its machine, and return its exit code."""
         from envctl.backends.vagrant.unit import one_off_commands
 
         domain = self._running_domain(unit.name)
@@ -217,15 +217,15 @@ class VagrantBackend:
         )
 
     def path_kind(self, unit: str, path: str) -> PathKind:
-        """What is at a path of a unit whose machine runs."""
+        """What is at a path in a unit whose machine is running."""
         return self._files(unit).path_kind(path)
 
     def pack(self, unit: str, path: str) -> Iterator[bytes]:
-        """A file or folder of a unit whose machine runs, as a tar archive."""
+        """A file or folder in a unit whose machine is running, as a tar archive."""
         return self._files(unit).pack(path)
 
     def unpack(self, unit: str, folder: str, archive: BinaryIO) -> None:
-        """Unpack a tar archive into a folder of a unit whose machine runs."""
+        """Unpack a tar archive into a folder of a unit whose machine is running."""
         self._files(unit).unpack(folder, archive)
 
     def processes(self, unit: str) -> Sequence[UnitProcess]:
@@ -240,7 +240,7 @@ class VagrantBackend:
         return rows
 
     def ssh_hosts(self) -> Sequence[SshHost]:
-        """The machines of the environment that run."""
+        """The running machines of the environment."""
         from envctl.backends.vagrant.ssh.machine_hosts import ssh_hosts
 
         return ssh_hosts(self._names, self._machines)
@@ -258,7 +258,7 @@ class VagrantBackend:
         return remove(garbage, self.context.report)
 
     def run_hook(self, unit: str, hook: str, execution: Execution) -> int:
-        """Run a hook in the unit's machine and record it if it succeeds; its exit code."""
+        """Run a hook in the unit's machine, and record it if it succeeds; its exit code."""
         code = self.exec(unit, execution)
         if code == 0:
             self._lifecycle.note_hook(unit, hook)
@@ -317,12 +317,12 @@ class VagrantBackend:
             vagrant_cli.forget(before.parent)
 
     def close(self) -> None:
-        """Nothing to close: SSH connections stay for the next command."""
+        """Do nothing: SSH connections stay open for the next command."""
 
     # --- parts
 
     def _running_domain(self, unit: str) -> Domain:
-        """The machine of a unit, which runs, whether or not the unit does. NotRunningError if it does not."""
+        """The running machine of a unit, even if the unit is stopped. NotRunningError if the machine is not running."""
         domain = self._machines.domain_of(unit)
         if domain is None or not domain.running or unit not in domain.units:
             raise self._not_running(unit)

@@ -11,7 +11,7 @@ from envctl.host import architectures
 def check() -> None:
     """Raise EnvctlError unless the host's architecture is supported and all programs are installed.
 
-    Whether libvirt answers shows with the first question to it.
+    The first request to libvirt shows whether it answers.
     """
     architectures.require()
     for program in ("virsh", "vagrant", "ssh"):

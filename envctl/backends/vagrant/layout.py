@@ -1,4 +1,4 @@
-"""Which unit lives in which machine: each in its own, or all with `layout: single` in one. Pure."""
+"""Assigns units to machines: each to its own, or with `layout: single` all to one. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _MACHINE: Final = "machine"
 
 @dataclass(frozen=True, slots=True)
 class DesiredMachine:
-    """A machine as planned: name, source, size, disks and mounts."""
+    """A planned machine: name, source, size, disks and mounts."""
 
     name: str
     source: Source
@@ -49,9 +49,9 @@ class DesiredMachine:
     volumes: tuple[Volume, ...]
     mounts: tuple[Mount, ...]
     modules: tuple[str, ...]
-    """Kernel modules, beside those that all machines load."""
+    """Kernel modules, in addition to those that all machines load."""
     digest: str
-    """The digest of all fields above: a machine with another digest is replaced."""
+    """The digest of all fields above. A machine with another digest is replaced."""
 
 
 def is_shared(unit: Unit) -> bool:
@@ -92,7 +92,7 @@ def _disks(unit: Unit) -> Iterator[Volume]:
 
 
 def lay_out(plan: Plan) -> Plan:
-    """The plan, in which units that share a machine have one common build and a description of the machine."""
+    """The plan, with one common build and machine description for units that share a machine."""
     sharing = [unit for unit in plan.units if wants_single(unit)]
     machine = _shared(sharing) if sharing else {}
     source = _combined(sharing) if sharing else None
@@ -106,13 +106,13 @@ def lay_out(plan: Plan) -> Plan:
 
 
 def wants_single(unit: Unit) -> bool:
-    """Whether a unit, of a plan before `lay_out`, is to share a machine."""
+    """Whether a unit should share a machine. The plan must not be laid out yet."""
     return unit.run.options.get("layout") == SINGLE
 
 
 def _arranged(unit: Unit, source: Build | None, machine: Mapping[str, Any]) -> Unit:
     unit_options = unit.run.options
-    # How its box is made and where it lives do not change how a unit runs: no part of its run identity.
+    # How its box is made and where the unit lives do not change how it runs, so they are not part of its run identity.
     run_options = {
         name: value for name, value in unit_options.items() if name not in {"build", "layout"}
     }
@@ -125,7 +125,7 @@ def _arranged(unit: Unit, source: Build | None, machine: Mapping[str, Any]) -> U
 
 
 def _shared(units: Sequence[Unit]) -> Mapping[str, Any]:
-    """The description of the shared machine as plain data: it is part of each unit's identity."""
+    """The description of the shared machine as plain data, because it is part of each unit's identity."""
     limits = [unit.run.resources for unit in units]
     cpus = max(options.cpus(unit) for unit in units)
     return {
@@ -146,7 +146,7 @@ def _shared(units: Sequence[Unit]) -> Mapping[str, Any]:
 
 
 def _below(mount: Mount) -> Sequence[Sequence[str]]:
-    """The hidden and protected paths of a mount; left out if there are none, so that digests stay as they were."""
+    """The hidden and protected paths of a mount. Left out if empty, so that earlier digests remain valid."""
     if mount.protected:
         return [list(mount.hidden), list(mount.protected)]
     return [list(mount.hidden)] if mount.hidden else []
@@ -155,7 +155,7 @@ def _below(mount: Mount) -> Sequence[Sequence[str]]:
 def _combined(units: Sequence[Unit]) -> Build:
     """One build with the steps of all builds: packages first, equal steps once.
 
-    Units with one common build keep it, so that they use the same box as in machines of their own.
+    Units with the same build keep it, so that they use the same box as in separate machines.
     """
     distinct: dict[str, Build] = {}
     for unit in units:
@@ -171,11 +171,11 @@ def _combined(units: Sequence[Unit]) -> Build:
     return Build(builds[0].base, (*installs, *others), identity, builds[0].where)
 
 
-# --- what cannot be together ----------------------------------------------------------------
+# --- conflicts ------------------------------------------------------------------------------
 
 
 def conflicts(plan: Plan) -> Iterator[Problem]:
-    """The conflicts between units that are to share a machine, of a plan before `lay_out`."""
+    """The conflicts between units that should share a machine. The plan must not be laid out yet."""
     owners: dict[tuple[str, str], tuple[str, object]] = {}
     built_files: dict[str, str] = {}
     for unit in plan.units:
@@ -222,7 +222,7 @@ def _hidden(units: Sequence[Unit], built: Mapping[str, str]) -> Iterator[Problem
 
 
 def _claims(unit: Unit, build: Build) -> Iterator[tuple[str, str, object, Place | None]]:
-    """What a unit requires of its machine: kind, name, required value, and the place in the spec."""
+    """The requirements of a unit on its machine: kind, name, required value, and the place in the spec."""
     yield "base", "", build.base, build.where
     for step in build.steps:
         if isinstance(step, CreateUser):
@@ -239,7 +239,7 @@ def _claims(unit: Unit, build: Build) -> Iterator[tuple[str, str, object, Place 
     for mount in unit.run.mounts:
         yield "volume or mount at", mount.target, mount, unit.origins.get("mounts")
     for secret in unit.run.secrets:
-        # There, each unit sees only its own secrets.
+        # In that folder, each unit sees only its own secrets.
         if not secret.target.startswith(f"{SECRETS}/"):
             yield "secret at", secret.target, secret, unit.origins.get("secrets")
     for port in dict.fromkeys(_listened(unit)):
@@ -247,7 +247,7 @@ def _claims(unit: Unit, build: Build) -> Iterator[tuple[str, str, object, Place 
 
 
 def _listened(unit: Unit) -> Iterator[int]:
-    """The ports that a unit listens on, as far as the spec says."""
+    """The ports that a unit listens on, according to the spec."""
     yield from (port.container for port in unit.run.ports)
     probe = unit.run.probe
     if probe is None:

@@ -1,4 +1,4 @@
-"""libvirt through virsh: a call takes hundredths of a second, a Vagrant command two seconds."""
+"""Uses libvirt through virsh. A call takes hundredths of a second, a Vagrant command two seconds."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from envctl.lazy_dataclass import dataclass
 URI: Final = "qemu:///system"
 POOL: Final = "default"
 TIMEOUT: Final = 60.0
-"""Seconds that a call of virsh may take."""
+"""The timeout of a virsh call, in seconds."""
 UPLOAD_TIMEOUT: Final = 1800.0
-"""Seconds that uploading a disk may take."""
+"""The timeout for uploading a disk, in seconds."""
 _DNSMASQ: Final = "http://libvirt.org/schemas/network/dnsmasq/1.0"
 """https://libvirt.org/formatnetwork.html#network-namespaces"""
 _TRIES, _PAUSE = 20, 0.2
 _MARK: Final = "////"
-"""Separates two lists in the output; no name contains it."""
+"""Separates two lists in the output, because no name contains it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The domains with some prefix, and the names of all networks and disks."""
+    """The domains with a prefix, and the names of all networks and disks."""
 
     domains: Mapping[str, Domain]
     networks: Sequence[str]
@@ -41,7 +41,7 @@ class Inventory:
 
 
 class NotInstalledError(NoEngineError):
-    """virsh is not installed, so there are no machines."""
+    """virsh is not installed, so no machines can exist."""
 
 
 class VirshError(EnvctlError):
@@ -49,7 +49,7 @@ class VirshError(EnvctlError):
 
 
 def virsh(*argv: str, data: str = "", timeout: float = TIMEOUT) -> str:
-    """Run a virsh command with `data` as its input; its output. VirshError if it fails, another EnvctlError without libvirt."""
+    """Run virsh with `data` as input; its output. VirshError if it fails, EnvctlError without libvirt."""
     try:
         done = subprocess.run(
             ["virsh", "-q", "-c", URI, *argv],
@@ -58,7 +58,7 @@ def virsh(*argv: str, data: str = "", timeout: float = TIMEOUT) -> str:
             text=True,
             timeout=timeout,
             check=False,
-            # The states in the output must be in English.
+            # The output contains names of states, which must be in English.
             env={**os.environ, "LC_ALL": "C"},
         )
     except FileNotFoundError as error:
@@ -87,14 +87,14 @@ def _absent(reason: str) -> EnvctlError:
 
 
 def inventory(prefix: str, likely: Sequence[str] = ()) -> Inventory:
-    """The domains with this prefix, and all networks and disks; one call of virsh if `likely` has their names."""
+    """The domains with this prefix, and all networks and disks. One virsh call if `likely` has the domains' names."""
     list_commands = ["list --all --name", "net-list --all --name", f"vol-list {POOL}", "echo"]
     describing = [describe_commands(name) for name in likely]
     try:
         output = virsh(";".join([f";echo {_MARK};".join(list_commands), *describing]))
         names, networks, volumes, texts = output.split(_MARK)
     except VirshError:
-        # There is no pool, a domain does not exist, or a list is changing right now.
+        # The pool or a domain does not exist, or a list is changing at this moment.
         names, networks = virsh("list", "--all", "--name"), virsh("net-list", "--all", "--name")
         volumes, texts = "\n".join(disks()), ""
     known = parse_domains(texts)
@@ -113,7 +113,7 @@ def domains(prefix: str) -> dict[str, Domain]:
 
 
 def domain(name: str) -> Domain | None:
-    """The domain of that name, if it exists."""
+    """The domain of this name, if it exists."""
     with suppress(VirshError):
         return next(iter(parse_domains(virsh(describe_commands(name))).values()), None)
     return None
@@ -122,7 +122,7 @@ def domain(name: str) -> Domain | None:
 def _described(names: Sequence[str]) -> dict[str, Domain]:
     if not names:
         return {}
-    # A domain that was removed meanwhile fails the whole call: then ask for each of them.
+    # If a domain was removed meanwhile, the whole call fails. Then ask for each domain separately.
     try:
         return parse_domains(virsh(";".join(describe_commands(name) for name in names)))
     except VirshError:
@@ -218,16 +218,16 @@ def disk_size(name: str) -> int | None:
 
 
 def add_disk(name: str, file: Path, *, capacity: str = "") -> None:
-    """Upload a file into the pool, replacing what has its name: as a qcow2 disk if `capacity` is given, else raw."""
+    """Upload a file into the pool, replacing a disk of that name; as qcow2 if `capacity` is given, otherwise raw."""
     remove_disks([name])
     form = "qcow2" if capacity else "raw"
-    # Created empty: its size then shows whether the upload is complete.
+    # Created empty, so that the disk's size shows whether the upload is complete.
     virsh("vol-create-as", POOL, name, capacity or "0", "--format", form)
     virsh("vol-upload", name, str(file), "--pool", POOL, timeout=UPLOAD_TIMEOUT)
 
 
 def backing_disks() -> frozenset[str]:
-    """The names of the disks that are backing files of others. EnvctlError unless libvirt lists every disk in every pool."""
+    """The names of disks that are backing files of others. EnvctlError unless libvirt lists every disk in every pool."""
     pools = virsh("pool-list", "--name").splitlines()
     if idle := {*virsh("pool-list", "--all", "--name").splitlines()} - {*pools}:
         name = min(idle).strip()
@@ -250,11 +250,11 @@ def _backing_disks_in(pool: str) -> Iterator[str]:
             f"vol-dumpxml {shlex.quote(description)} {shlex.quote(pool)}" for description in names
         ]
         texts: Sequence[str] = ()
-        # Fails if a disk was removed meanwhile: then try again.
+        # The call fails if a disk was removed meanwhile; then try again.
         with suppress(VirshError):
             texts = virsh(";".join(commands)).split("</volume>")[:-1] if commands else ()
         if len(texts) == len(names):
-            # What libvirt itself printed.
+            # Trusted XML: libvirt printed it.
             descriptions = (ET.fromstring(text + "</volume>") for text in texts)  # noqa: S314
             paths = (
                 description.findtext("./backingStore/path", "") for description in descriptions
@@ -280,7 +280,7 @@ def remove_disks(names: Sequence[str]) -> None:
 
 
 def ensure_pool() -> None:
-    """Define and start the storage pool, if necessary. EnvctlError if it does not start."""
+    """Define and start the storage pool if necessary. EnvctlError if that fails."""
     with suppress(VirshError):
         if "running" in virsh("pool-info", POOL):
             return
@@ -296,10 +296,10 @@ def ensure_pool() -> None:
 
 
 def ensure_network(name: str, addresses: str) -> None:
-    """Define and start a NAT network, if necessary.
+    """Define and start a NAT network if necessary.
 
-    Without STP on its bridge: a new machine would wait 4 s for it, and there can be no loop. Without the ping of dnsmasq
-    before it offers an address, which takes 3 s: nobody else assigns addresses here.
+    Its bridge has no STP, because a new machine would wait 4 s for it, and loops are impossible. Its dnsmasq does not
+    ping an address before it offers it, which takes 3 s, because nothing else assigns addresses here.
     """
     with suppress(VirshError):
         if "yes" in _active(name):

@@ -1,8 +1,8 @@
-"""Applies one change to a unit and to the machine it lives in.
+"""Applies one change to a unit and its machine.
 
-A run may be killed in the middle of a change; applying it again converges. For that a machine is stamped, at libvirt,
-with what its units were set up for, each when that is done. A machine without a stamp was left by an interrupted run and
-is made again.
+A run may be killed in the middle of a change; applying the change again converges. For that purpose, a machine's stamp
+in libvirt records what each unit was set up for, as soon as the setup is complete. A machine without a stamp was left
+by an interrupted run, and is created again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from envctl.plan.model import Build, Kind, ReadyImage, Unit
 from envctl.plan.state import Status
 
 _LIST_RUNNING: Final = "systemctl list-units --plain --no-legend --state=running,start,auto-restart 'envctl-*.service' | grep -v @"
-"""Prints the units' services that run; the services that send their output to the journal are left out."""
+"""Prints the running services of units, without the services that send their output to the journal."""
 
 
 class UnitLifecycle:
@@ -49,10 +49,10 @@ class UnitLifecycle:
         self._boxes = boxes
         self.control = MachineControl(context, names, machines, boxes)
         self._locks: dict[str, Lock] = defaultdict(Lock)
-        """By machine: changes of units that share one come from several threads."""
+        """By machine, because changes of units in the same machine come from several threads."""
 
     def apply(self, change: Change) -> None:
-        """Apply a change to a unit, a volume, or what the environment shares."""
+        """Apply a change of a unit, a volume, or a shared resource of the environment."""
         with_unit: Mapping[Action, Callable[[Unit], None]] = {
             Action.CREATE: self._create,
             Action.REPLACE: self._create,
@@ -76,7 +76,7 @@ class UnitLifecycle:
     # --- creating and starting
 
     def _create(self, unit: Unit) -> None:
-        """Set a unit up in the machine that it needs, made again if it is another; volumes stay."""
+        """Set a unit up in the machine that it needs. Replaces the machine if it differs; volumes stay."""
         make_mount_points(unit.run)
         machine = layout.machine_of(unit)
         domain = self.control.domain(machine.name)
@@ -86,7 +86,7 @@ class UnitLifecycle:
         self._set_up(unit, self.control.running(machine.name))
 
     def _is_usable(self, machine: layout.DesiredMachine, domain: Domain, unit: Unit) -> bool:
-        """Whether a shared machine is as planned and lacks only this unit, or its new settings."""
+        """Whether a shared machine is as planned, and only this unit or its new settings are missing."""
         store = self._boxes.store
         source_id = (
             store.source_id(store.name(machine.source)) if isinstance(machine.source, Build) else ""
@@ -98,7 +98,7 @@ class UnitLifecycle:
         )
 
     def _start(self, unit: Unit, *, new_run: bool = False, restart: bool = False) -> None:
-        """Start the unit in its machine, unless it already runs as planned; with `restart`, in any case."""
+        """Start the unit in its machine unless it already runs as planned; with `restart`, always."""
         name = layout.machine_of(unit).name
         if self.control.domain(name) is None:
             self._create(unit)
@@ -108,15 +108,16 @@ class UnitLifecycle:
             self._set_up(unit, domain, new_run=new_run)
 
     def _repaired(self, unit: Unit, domain: Domain) -> Domain:
-        """The unit's machine, its clock, default route, names and mounts repaired.
+        """The unit's machine, after repairing its clock, default route, names and mounts.
 
-        A folder of this host is mounted as it was when the machine started: to mount another one it is restarted.
+        A mount shows the host's folder as it was when the machine started. To mount another folder, the machine
+        restarts.
         """
         machine, mounts = self._machines.ssh_machine(domain), layout.machine_of(unit).mounts
         try:
             health = machine_health.check(machine, mounts)
         except EnvctlError:
-            # What cannot be checked is reported by `observe`; the start goes on.
+            # `observe` reports what cannot be checked, so the start continues.
             return domain
         domains = libvirt.domains(f"{self._names.prefix}_")
         current = domains.get(domain.name, domain)
@@ -132,7 +133,7 @@ class UnitLifecycle:
         return domain
 
     def _runs_as_planned(self, unit: Unit, domain: Domain) -> bool:
-        """Whether the unit runs as planned, or has completed; missing port forwards are added again."""
+        """Whether the unit runs as planned, or has completed. Adds missing port forwards."""
         note = domain.units.get(unit.name)
         if note is None or note["run"] != run_text(unit.run):
             return False
@@ -150,14 +151,14 @@ class UnitLifecycle:
     # --- stopping and removing
 
     def _stop(self, unit: str) -> None:
-        """Stop a unit; machines in which nothing runs any more are shut down, and stay."""
+        """Stop a unit. Machines without running units are shut down, but not removed."""
         for domain in libvirt.domains(f"{self._names.prefix}_").values():
             if not (unit in domain.units or _has_only_tasks(domain)):
                 continue
             with self._locks[self._names.unit(domain.name) or ""]:
                 current = libvirt.domain(domain.name)
                 if current is None or current.off or current.state == CRASHED:
-                    # Another thread has shut it down meanwhile.
+                    # Another thread has shut the machine down meanwhile.
                     continue
                 current = self.control.resumed(current)
                 machine = self._machines.ssh_machine(current)
@@ -168,7 +169,7 @@ class UnitLifecycle:
                 *active, record_line = machine.run(script).splitlines()
                 stamp = current.stamp or {}
                 if unit in current.units:
-                    # Another unit may be about to use these ports.
+                    # Another unit may need these ports next.
                     port_forwards.remove(current.units[unit]["ports"], machine)
                     record = exit_records.parse_records(record_line)[unit].text
                     stamp = machine_stamp.with_unit(stamp, unit, stopped=record)
@@ -177,11 +178,11 @@ class UnitLifecycle:
                     self.control.shut_down(replace(current, stamp=stamp), machine)
 
     def _remove(self, unit: str) -> None:
-        """Remove a unit, and its machine if no other unit lives in it; volumes stay."""
+        """Remove a unit, and its machine if no other unit uses it; volumes stay."""
         domain = self._machines.domain_of(unit)
         name = self._names.unit(domain.name) if domain else None
         with self._locks[name or unit]:
-            # Another thread may have removed another unit meanwhile.
+            # Another thread may have removed another unit of this machine meanwhile.
             domain = self._machines.domain_of(unit)
             others = (
                 {key: note for key, note in domain.units.items() if key != unit} if domain else {}
@@ -191,13 +192,14 @@ class UnitLifecycle:
             else:
                 stamp = {**(domain.stamp or {}), "units": others}
                 if (domain.running or domain.paused) and not self._taken_out(unit, domain):
-                    # The unit is still in it: without a digest no other unit joins this machine.
+                    # The unit could not be removed from the machine. Without a digest, no other unit will join this
+                    # machine.
                     stamp["made_for"] = ""
                 libvirt.stamp(domain.name, stamp)
         self.control.spread_names()
 
     def _taken_out(self, unit: str, domain: Domain) -> bool:
-        """Remove what a unit has in a shared machine; False if the machine does not answer."""
+        """Remove a unit's files from a shared machine; False if the machine does not answer."""
         machine = self._machines.ssh_machine(self.control.resumed(domain))
         try:
             machine.connect(patience=REMOVAL_PATIENCE)
@@ -215,7 +217,7 @@ class UnitLifecycle:
     def note_hook(self, unit: str, hook: str) -> None:
         """Record that a hook has run."""
         domain = self._machines.domain_of(unit)
-        assert domain is not None  # the hook ran in it a moment ago
+        assert domain is not None  # the hook has just run in it
         with self._locks[self._names.unit(domain.name) or ""]:
             current = libvirt.domain(domain.name)
             if current is not None and unit in current.units:
@@ -224,7 +226,7 @@ class UnitLifecycle:
                 libvirt.stamp(current.name, stamp)
 
     def _set_up(self, unit: Unit, domain: Domain, *, new_run: bool = True) -> None:
-        """Write a unit's service, secrets and ports into a running machine, start it and stamp the machine."""
+        """Write a unit's service, secrets and ports into a running machine, start the unit, and stamp the machine."""
         machine = self._machines.ssh_machine(domain)
         paths = UnitPaths(unit.name, layout.is_shared(unit))
         domain = self._without_events(domain, unit.name)
@@ -254,7 +256,7 @@ class UnitLifecycle:
         self.control.spread_names()
 
     def _without_events(self, domain: Domain, unit: str) -> Domain:
-        """The domain, without the record of what happened to a unit since it was last started."""
+        """The domain, without the events of a unit since its last start."""
         if domain.units.get(unit, {}).keys().isdisjoint(machine_stamp.EVENTS):
             return domain
         stamp = machine_stamp.without_events(domain.stamp or {}, unit)
@@ -263,7 +265,7 @@ class UnitLifecycle:
 
 
 def _note(unit: Unit, ports: Mapping[str, int]) -> Mapping[str, Any]:
-    """What a machine's stamp has of a unit."""
+    """The note about a unit in its machine's stamp."""
     source = unit.source
     return {
         "service": unit.service,

@@ -1,4 +1,4 @@
-"""The names of machines, networks and disks: all of an environment have one prefix."""
+"""The names of machines, networks and disks. All names of an environment share a prefix."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 DISK: Final = ".volume.qcow2"
 """The suffix of the disks of volumes."""
 SHARED: Final = "_all"
-"""The name of the shared machine; no unit can have it."""
+"""The name of the shared machine. It is not a valid name of a unit."""
 _MACHINE: Final = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 
 
 def vagrant_name(machine: str) -> str:
-    """A machine's name for Vagrant: one of hexadecimal digits only gets the suffix `.vm`.
+    """A machine's name for Vagrant. A name of only hexadecimal digits gets the suffix `.vm`.
 
-    If a name is the beginning of the id of any machine it knows, in whatever folder, Vagrant uses that machine: `db` could
-    be a machine of another project.
+    If a name is the beginning of the id of any machine in any folder, Vagrant uses that machine: `db` could be a
+    machine of another project.
     Source: `get` in https://github.com/hashicorp/vagrant/blob/v2.3.4/lib/vagrant/machine_index.rb.
     """
     return f"{machine}.vm" if re.fullmatch("[0-9a-f]+", machine) else machine
@@ -44,7 +44,7 @@ class MachineNames:
     def prefix(self) -> str:
         """The prefix of all names, different for each checkout and environment.
 
-        It contains the folder's name, not the project's: a renamed project keeps its machines.
+        It contains the folder's name instead of the project's, so that a renamed project keeps its machines.
         """
         return f"{self._checkout}-{self.scope.environment}"
 
@@ -97,12 +97,12 @@ class MachineNames:
 
     @property
     def folder(self) -> Path:
-        """The environment's folder, outside the project. All but the key in it can be written again."""
+        """The environment's folder, outside the project. Everything in it except the key can be written again."""
         return state_path(Path(self.scope.root), "vagrant", self.scope.environment)
 
     @property
     def likely(self) -> Sequence[str]:
-        """The domains that probably exist: those of the machines that were made here."""
+        """The domains that probably exist: those of machines that were created from here."""
         machines = sorted(file.parent.name for file in self.folder.glob("*/Vagrantfile"))
         return [self.domain(machine) for machine in machines if _MACHINE.fullmatch(machine)]
 
@@ -112,7 +112,7 @@ class MachineNames:
 
 
 def vagrant_home(environ: Mapping[str, str] = os.environ) -> Path:
-    """Vagrant's own folder."""
+    """Vagrant's home folder."""
     return Path(environ.get("VAGRANT_HOME") or Path.home() / ".vagrant.d")
 
 

@@ -24,15 +24,15 @@ from envctl.plan.state import BEING_STOPPED, Health, Observed, Status, UnitState
 
 _PREFIX: Final = re.compile(r"([a-z0-9-]+)-([0-9a-f]{8})-([a-z0-9][a-z0-9-]*)")
 PATIENCE: Final = 8.0
-"""Seconds to wait for a machine that is only observed."""
+"""How many seconds to wait for a machine that is only observed."""
 _NO_NEWS: Final = frozenset({"", "user", "unknown"})
-"""Reasons for a machine's state that do not help a reader."""
+"""Reasons for a machine's state that do not help the user."""
 
 
 def observe(
     names: MachineNames, store: BoxStore, machines: Machines, *, plan: Plan | None
 ) -> Observed:
-    """The environment; with a plan also which boxes exist and how the machines have drifted."""
+    """The environment; with a plan, also the existing boxes and the drift of machines."""
     images = plan is not None
     inventory = libvirt.inventory(f"{names.prefix}_", names.likely)
     domains = {
@@ -69,7 +69,7 @@ def environments(names: MachineNames) -> Sequence[str]:
 
 
 def everything() -> Sequence[FoundEnvironment]:
-    """All environments on this host, from the stamps of machines and the names of everything else."""
+    """All environments on this host, from the stamps of machines and the names of other resources."""
     inventory = libvirt.inventory("")
     scopes: dict[str, Scope] = {}
     units: dict[str, set[str]] = {}
@@ -99,7 +99,7 @@ def everything() -> Sequence[FoundEnvironment]:
 
 
 def scope_of(prefix: str, domain: Domain | None) -> Scope | None:
-    """The scope that something with this prefix belongs to; None if it is not envctl's."""
+    """The scope of a resource with this prefix; None if it does not belong to envctl."""
     named = _PREFIX.fullmatch(prefix)
     if named is None:
         return None
@@ -107,14 +107,14 @@ def scope_of(prefix: str, domain: Domain | None) -> Scope | None:
     if isinstance(noted, dict) and MachineNames(scope := Scope(**noted)).prefix == prefix:
         return scope
     folder, identity, environment = named.groups()
-    # A machine of an earlier version, or no machine: only the folder's name is known.
+    # Without a machine, or with one of an earlier version, only the folder's name is known.
     return Scope("", identity, environment, "", folder)
 
 
 def _states(
     machines: Machines, machine: str, domain: Domain, source_ids: Mapping[str, str]
 ) -> Iterator[UnitState]:
-    """The units of a machine; `source_ids` has, by build, what it must be made from."""
+    """The units of a machine; `source_ids` has, by build, the required source."""
     if not domain.units:
         if machine != SHARED:
             yield UnitState(machine, machine, Status.CREATED, id=domain.uuid, unfinished=True)
@@ -153,7 +153,7 @@ def _closer(
     domains: Mapping[str, Domain],
     states: Mapping[str, UnitState],
 ) -> dict[str, UnitState]:
-    """The states; those of running units with the drift of their machines."""
+    """The states, with drift of the machine for running units."""
     names = machine_health.names_by_address(domains.values())
     mounts = {
         machine.name: machine.mounts for unit in plan.units for machine in [layout.machine_of(unit)]
@@ -190,7 +190,7 @@ def _runs(state: UnitState | None) -> bool:
 def _noted(
     name: str, note: Mapping[str, Any], domain: Domain, source_ids: Mapping[str, str]
 ) -> UnitState:
-    """The state of a unit as far as its machine's stamp has it."""
+    """The state of a unit according to its machine's stamp."""
     build, image = str(note["build"]), str(note.get("image", ""))
     return UnitState(
         name,
@@ -217,7 +217,7 @@ def _not_running(state: UnitState, note: Mapping[str, Any], domain: Domain) -> U
         if note.get("ended") is not None:
             return replace(state, status=Status.EXITED, exit_code=note["ended"])
         state_text = "has crashed" if "crashed" in (domain.state, domain.reason) else "is off"
-        # Whether a task completed before the machine went off is unknown; a service just does not run.
+        # It is unknown whether a task completed before the machine went off. A service is simply not running.
         status = Status.UNKNOWN if machine_stamp.is_task(note) else Status.EXITED
         return replace(state, status=status, cause=f"its machine {state_text}")
     return replace(state, status=Status.UNREACHABLE, cause=f"its machine is {domain.state}{reason}")
@@ -253,7 +253,7 @@ def _living(
 
 
 def _published(ports: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
-    """The addresses of this host by port of the unit; keys of `ports` are as in a machine's stamp: 127.0.0.1/8000."""
+    """The addresses on this host by port of the unit. Keys of `ports` are as in a machine's stamp: 127.0.0.1/8000."""
     published: dict[str, tuple[str, ...]] = {}
     for where, port in ports.items():
         key = f"{where.rpartition('/')[2]}/tcp"

@@ -31,7 +31,7 @@ _SIZE: Final = re.compile(r"(\d+)\s*([bkmg]?)b?", re.IGNORECASE)
 _SIGNAL: Final = re.compile(r"SIG[A-Z0-9+-]{1,20}")
 _MEGABYTE: Final = 1024**2
 _OVERHEAD: Final = 256 * _MEGABYTE
-"""Bytes that a machine needs for itself, beside its unit's limit."""
+"""How much memory a machine needs in addition to its unit's limit, in bytes."""
 _DEFAULT_MEMORY: Final = 512 * _MEGABYTE
 AUTO: Final = "auto"
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -95,7 +95,7 @@ def cpus(unit: Unit) -> int:
 
 
 def missing_memory(unit: Unit) -> int:
-    """How many MiB the configured memory is below the unit's limit and the machine's own needs; 0 if it is enough."""
+    """How many MiB the configured memory is below the unit's limit plus the machine's own needs; 0 if it is enough."""
     configured, limit = _size(unit.run.options.get("memory", "")), unit.run.resources.memory
     return max(0, limit + _OVERHEAD - configured) // _MEGABYTE if configured and limit else 0
 
@@ -108,7 +108,7 @@ def memory(unit: Unit) -> int:
 
 
 def memory_together(units: Sequence[Unit]) -> int:
-    """The memory of a machine for all these units, in MiB."""
+    """The memory of one machine for all these units, in MiB."""
     sizes = [_size(unit.run.options.get("memory", "")) or 0 for unit in units]
     limits = sum(unit.run.resources.memory or _DEFAULT_MEMORY - _OVERHEAD for unit in units)
     return max(*sizes, limits + _OVERHEAD) // _MEGABYTE
@@ -120,5 +120,5 @@ def stop_signal(unit: Unit) -> str:
 
 
 def disk_size(unit: Unit) -> str:
-    """The maximum size of each volume, as Vagrant takes it."""
+    """The maximum size of each volume, in Vagrant's format."""
     return f"{(_size(unit.run.options.get('disk_size', '10g')) or 0) // 1024**3}G"

@@ -1,4 +1,4 @@
-"""What in a plan is not supported by machines. Pure, except that it checks whether mounts are folders."""
+"""Problems of a plan on machines. Pure, except that it checks whether mounts are folders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SPEC_START: Final = Place("envctl.yaml", 1, 1)
 
 
 def problems(plan: Plan) -> Sequence[Problem]:
-    """All problems, each once, of a plan before `lay_out`."""
+    """All problems of a plan that is not laid out yet, without duplicates."""
     unit_problems = [
         problem for unit in plan.units for problem in (*_wrong_platform(unit), *_of_unit(unit))
     ]
@@ -28,7 +28,7 @@ def problems(plan: Plan) -> Sequence[Problem]:
 
 
 def _incomplete(plan: Plan) -> Iterator[Problem]:
-    """A shared machine is made from the builds of all its units: a unit left out of the plan may be one of them."""
+    """A shared machine is made from the builds of all its units, so a unit missing from the plan is a problem."""
     shared = next((unit for unit in plan.units if layout.wants_single(unit)), None)
     if plan.left_out and shared is not None:
         yield Problem(
@@ -39,7 +39,7 @@ def _incomplete(plan: Plan) -> Iterator[Problem]:
 
 
 def _wrong_platform(unit: Unit) -> Iterator[Problem]:
-    """A platform that is not this host's."""
+    """A platform other than this host's."""
     if unit.run.platform not in ("", NATIVE.platform):
         yield Problem(
             unit.origins.get("platform") or unit.where or _SPEC_START,

@@ -27,7 +27,7 @@ def words(texts: Sequence[str]) -> Quoted:
 
 
 def kernel(text: str) -> str:
-    """A value on the kernel's command line, as the shell's `printf %b` reads it: no space, no quote."""
+    """A value on the kernel's command line, in the form that the shell's `printf %b` decodes: no space, no quote."""
     return re.sub(
         rb"[^A-Za-z0-9/._@+=-]", lambda match: b"\\0%03o" % match[0][0], text.encode()
     ).decode()

@@ -19,7 +19,7 @@ from envctl.host.file_lock import locked
 
 PROVIDER: Final = "libvirt"
 _SHOWN: Final = 30
-"""How many of the last lines of a command's output an error shows."""
+"""How many lines of a command's output an error shows, from the end."""
 _INDEX_VERSION: Final = 1
 
 
@@ -58,7 +58,7 @@ class Vagrant:
         self._do("add the box", lambda vagrant: vagrant.box_add(name, str(file), PROVIDER, True))
 
     def remove_box(self, name: str) -> None:
-        """Remove a box. EnvctlError if there is none of that name."""
+        """Remove a box. EnvctlError if it does not exist."""
         self._do("remove the box", lambda vagrant: vagrant.box_remove(name, PROVIDER))
 
     def _do(self, action: str, call: Any) -> None:
@@ -97,13 +97,13 @@ class Vagrant:
 
 
 def forget(folder: Path) -> None:
-    """Take the machines of a Vagrantfile's folder out of the list that `vagrant global-status` shows.
+    """Remove the machines of a Vagrantfile's folder from the list that `vagrant global-status` shows.
 
-    A list of another format is left alone. `vagrant destroy` would do this, but takes 4–9 s to start.
+    A list in another format stays unchanged. `vagrant destroy` would do this, but takes 4–9 s to start.
     Format: https://github.com/hashicorp/vagrant/blob/v2.3.4/lib/vagrant/machine_index.rb, version 1.
     """
     index = vagrant_home() / "data" / "machine-index" / "index"
-    # If this fails, `vagrant global-status` shows a folder that is gone: nothing worse.
+    # If this fails, `vagrant global-status` just lists a folder that no longer exists.
     with (
         suppress(OSError, ValueError, KeyError, TypeError, AttributeError),
         locked(index.with_name("index.lock"), flags=os.O_WRONLY | os.O_CREAT),

@@ -1,1 +1,1 @@
-"""Boxes: how each is made, what it boots with, where it is stored and when it is removed."""
+"""Boxes: how they are built, what they boot with, where they are stored and when they are removed."""

@@ -1,4 +1,4 @@
-"""Boxes of a base alone: what builds in machines, and rendered folders without a catalogue, start from."""
+"""Boxes of bases without a build. Builds in machines start from them, and rendered folders that have no catalogue."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _WELL_KNOWN_KEY: Final = (
     "K8jlqm8tehUc9c9WhQ=="
     " vagrant insecure public key"
 )
-"""The key that Vagrant tries first, and then replaces with one that it makes for the machine."""
+"""The key that Vagrant tries first and then replaces with a new one for the machine."""
 
 
 def box_name(base: Base, template_digest: str = "") -> str:
-    """The name of a base's box; `template_digest` is the digest of the project's own templates, if it has some."""
+    """The name of a base's box; `template_digest` is the digest of the project's own templates, if any."""
     templates = f"-{template_digest[:8]}" if template_digest else ""
     dated = f"-{digest(base.snapshot)[:8]}" if base.snapshot else ""
     text = re.sub(r"[^a-z0-9.]+", "-", (base.name or base.image).lower()).strip("-")
@@ -36,16 +36,16 @@ def box_name(base: Base, template_digest: str = "") -> str:
 
 
 class BaseBoxes:
-    """Makes the boxes of bases, with a container engine or without one."""
+    """Makes the boxes of bases, with or without a container engine."""
 
     def __init__(self, context: Context, store: BoxStore) -> None:
         self._context = context
         self._store = store
         self._renewed: set[str] = set()
-        """Boxes made in this run."""
+        """The boxes that this run has made again."""
 
     def ensure(self, unit: str, base: Base, *, renew: bool = False) -> str:
-        """The name of a base's box, made if it does not exist; with `renew`, made again once in this run."""
+        """The name of a base's box. Makes it if it does not exist; with `renew`, makes it again once in this run."""
         name = box_name(base, self._context.template_digest)
         with self._store.locked(name):
             if not self._store.has(name) or (renew and name not in self._renewed):
@@ -65,11 +65,11 @@ class BaseBoxes:
             return f"sha256:{file_digest(disk, 'sha256').hexdigest()}"
 
     def _make_disk(self, unit: str, base: Base, folder: Path) -> None:
-        """Make the disk of a base in a folder: the same with an engine and without one.
+        """Make the disk of a base in a folder. The result is the same with and without an engine.
 
-        A machine that is started without a key of its own accepts Vagrant's well-known key.
+        A machine that starts without its own key accepts Vagrant's well-known key.
         """
-        # The key is installed by a step of the build, not written from here: a link in an image could lead out of it.
+        # A build step installs the key. Writing it from here would follow links in the image.
         build = boot.machine_build(
             base.image, key=_WELL_KNOWN_KEY, template_digest=self._context.template_digest
         )

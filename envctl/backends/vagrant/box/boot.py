@@ -1,8 +1,9 @@
-"""The kernel and the initial RAM disk that start machines, and what turns an image into a machine.
+"""The kernel and initial RAM disk that boot machines, and the build that turns an image into a machine.
 
-All boxes share a kernel of the distribution and a small RAM disk. It loads the dozen modules that a virtual machine needs,
-mounts the root disk and the volumes, sets the host name and starts systemd: no device manager, no network manager, 10 s
-until SSH answers without KVM. The texts of the scripts are part of the boxes' digests: a change makes all boxes again.
+All boxes share a kernel of the distribution and a small RAM disk. It loads the dozen modules that a virtual machine
+needs, mounts the root disk and the volumes, sets the host name and starts systemd, without a device manager or network
+manager. SSH answers after 10 s without KVM. The scripts are part of the boxes' digests, so changing one makes all boxes
+again.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ MODULES: Final = (
 ON_DEMAND: Final = ("overlay",)
 """Modules that are loaded only if the kernel's command line names them."""
 KERNEL_BASE: Final = Base("debian:bookworm", "debian:bookworm")
-"""The base that the kernel comes from, whatever the base of a machine is."""
+"""The base of the kernel, whatever the base of a machine."""
 KERNEL_PACKAGE: Final = NATIVE.kernel
 KERNEL: Final = "/out/vmlinuz"
 INITRD: Final = "/out/initrd"
 
 FAILED: Final = "/run/envctl/failed"
-"""The file with errors of mounting disks and folders, a line each."""
+"""The file with errors from mounting disks and folders, one per line."""
 
 _INIT: Final = r"""#!/bin/busybox sh
 b=/bin/busybox
@@ -158,7 +159,7 @@ def _making() -> str:
 def kernel_build(base: Base, *, template_digest: str = "") -> Build:
     """The build of an image with the kernel and the RAM disk, at KERNEL and INITRD.
 
-    `template_digest`, here and below, is the digest of the project's own templates, if it has some.
+    `template_digest`, here and below, is the digest of the project's own templates, if any.
     """
     steps = (
         InstallPackages(("busybox-static", "cpio", "kmod")),
@@ -169,10 +170,10 @@ def kernel_build(base: Base, *, template_digest: str = "") -> Build:
     return Build(base, steps, build_digest(base, steps, template_digest))
 
 
-# --- what a machine has beyond the image ----------------------------------------------------
+# --- additions of a machine to the image ----------------------------------------------------
 
 PACKAGES: Final = ("e2fsprogs", "openssh-server", "systemd-sysv")
-"""The packages that turn an image into a machine. For parity, these and their dependencies are substrate."""
+"""The packages that turn an image into a machine. For `parity`, they and their dependencies are substrate."""
 
 _MASKED: Final = (
     "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service"
@@ -204,10 +205,10 @@ MaxSessions 100
 PermitUserRC no
 SetEnv SHLVL=1
 """
-"""The SSH server's settings; the first value of each counts, so the file is sorted before an image's own.
+"""Settings of the SSH server. The first value of each setting counts, so the file is sorted before the image's own.
 
-SHLVL=1 keeps Debian's bash from reading root's .bashrc for commands over SSH: an image could print there, into the output
-of envctl's commands, and it takes time.
+SHLVL=1 keeps Debian's bash from reading root's .bashrc for commands over SSH. Reading it takes time, and an image could
+print text there, which would appear in the output of envctl's commands.
 """
 
 _SSH_SERVICE: Final = """\
@@ -223,7 +224,7 @@ ExecStart=
 ExecStart=/usr/sbin/sshd -D -e
 """
 
-# Services of packages would start here and not in a container: only SSH is enabled.
+# Services of packages would start in a machine but not in a container, so only SSH is enabled.
 SETTLE: Final = f"""
 rm -rf /etc/systemd/system/*.wants /etc/systemd/system/*.requires /etc/rc?.d/S*
 for unit in {_MASKED}; do ln -sf /dev/null "/etc/systemd/system/$unit"; done
@@ -259,8 +260,8 @@ lists() {
 }
 """.replace("VOLATILE", _VOLATILE)
 _BEFORE: Final = _LISTS + "lists /usr/lib/envctl/before\n"
-# At its end, the substrate lists what exists only in a running machine. Facts trust the manifest for files that have not
-# changed since: path, digest, size and time.
+# The substrate list ends with files that exist only in a running machine. Facts trust the manifest (path, digest, size
+# and time) for files that have not changed since the disk was made.
 _AFTER: Final = (
     _LISTS
     + r"""
@@ -288,9 +289,9 @@ rm -r before after changed was
 def machine_build(image: str, *, key: str = "", template_digest: str = "") -> Build:
     """The build of a machine's root filesystem: the unit's image with systemd and an SSH server.
 
-    With the public key `key`, its owner can log in as root if the machine is started without a key of its own. What the
-    build adds or changes is listed in /usr/lib/envctl/substrate, by category and key of facts, with the former state of
-    changed files; /usr/lib/envctl/manifest lists all files.
+    The owner of the public key `key` can log in as root if the machine starts without its own key. All that the build
+    adds or changes is listed in /usr/lib/envctl/substrate, by category and key of facts, with the former state of
+    changed files. /usr/lib/envctl/manifest lists all files.
     """
     base = Base("", image)
     steps: tuple[Step, ...] = (

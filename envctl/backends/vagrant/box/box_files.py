@@ -1,7 +1,7 @@
-"""Where Vagrant and libvirt's pool keep the files of a box.
+"""Where Vagrant and libvirt's storage pool store the files of a box.
 
 Vagrant adds a box at NAME/VERSION/PROVIDER, since 2.4.8 at NAME/VERSION/ARCHITECTURE/PROVIDER. Since 2.4.0 it reads
-both and prefers the second; earlier versions do not know the second. envctl moves its boxes to the first, which all versions read.
+both paths and prefers the second; earlier versions read only the first. So envctl moves its boxes to the first.
 Source: https://github.com/hashicorp/vagrant/blob/v2.4.9/lib/vagrant/box_collection.rb
 """
 
@@ -19,7 +19,7 @@ from envctl.backends.vagrant.names import vagrant_home
 from envctl.errors import EnvctlError
 
 NOTE: Final = "envctl.json"
-"""The file in a box that records what it was made from; its modification time is the last use of the box."""
+"""The file in a box that records its source. The file's modification time is the last use of the box."""
 _METADATA: Final = "metadata.json"
 """The file by which Vagrant recognises a box."""
 _VERSION: Final = "0"
@@ -28,7 +28,7 @@ _PROVIDER: Final = "libvirt"
 
 
 def box_folder(box: str) -> Path:
-    """The folder of a box, whichever version of Vagrant added it; if there is no box, a path that does not exist."""
+    """The folder of a box, whichever version of Vagrant added it; a missing path if the box does not exist."""
     folders = _folders(box)
     return folders[0] if folders else _common(box)
 
@@ -41,7 +41,7 @@ def find(pattern: str) -> Iterator[tuple[str, Path]]:
 
 
 def unify(box: str) -> None:
-    """Keep only the copy of a box that was added last, at the path that every version of Vagrant reads."""
+    """Keep only the most recent copy of a box, at the path that every version of Vagrant reads."""
     latest, *others = _folders(box)
     for other in others:
         shutil.rmtree(other)
@@ -49,12 +49,12 @@ def unify(box: str) -> None:
         latest.rename(_common(box))
     for folder in (latest, *others):
         with suppress(OSError):
-            # The folder of the architecture, if it is empty now: Vagrant would take it for a provider's.
+            # Remove the architecture's folder if it is empty now. Vagrant would take it for a provider's folder.
             folder.parent.rmdir()
 
 
 def pool_disk_name(box: str) -> str:
-    """The name that Vagrant gives the disk of a box in libvirt's pool. OSError if there is no such box."""
+    """The name of a box's disk in libvirt's pool, as chosen by Vagrant. OSError if the box does not exist."""
     version = int((box_folder(box) / root_disk.FILE).stat().st_mtime)
     return f"{_folded(box)}_vagrant_box_image_{_VERSION}_{version}_{root_disk.FILE}"
 
@@ -89,7 +89,7 @@ def _common(box: str) -> Path:
 
 
 def _folders(box: str) -> list[Path]:
-    """The folders of all copies of a box, the one added last first."""
+    """The folders of all copies of a box, the most recent first."""
     common = _common(box)
     folders = [
         box_folder
@@ -100,12 +100,12 @@ def _folders(box: str) -> list[Path]:
 
 
 def _added(folder: Path) -> int:
-    """When a box was added: Vagrant writes this file then."""
+    """When a box was added. Vagrant writes this file at that time."""
     with suppress(OSError):
         return (folder / _METADATA).stat().st_mtime_ns
     return 0
 
 
 def _folded(box: str) -> str:
-    """The name of a box as Vagrant writes it in file names."""
+    """The name of a box as Vagrant writes it in paths."""
     return box.replace("/", "-VAGRANTSLASH-")

@@ -1,4 +1,4 @@
-"""What of the boxes and kernels on this host nothing uses, for `envctl gc`."""
+"""Finds and removes unused boxes and kernels on this host, for `envctl gc`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def unused(needed: Collection[str], template_digest: str) -> Sequence[Garbage]:
 
 
 def remove(garbage: Garbage, report: Report) -> bool:
-    """Remove a box, unless something uses it by now, or a kernel; whether it is gone."""
+    """Remove a kernel, or a box unless it is in use by now. Returns whether it is gone."""
     if garbage.kind == KIND:
         return remove_kernel(garbage.id, report)
     return remove_unused(garbage.id, report)

@@ -1,4 +1,4 @@
-"""The boxes on this host: which exist, what each was made from, and how one is added."""
+"""The boxes on this host: which exist, what each was built from, and how to add one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from envctl.progress import Progress, Stage
 
 
 def kind(template_digest: str = "") -> str:
-    """A digest of how this version, with these templates, makes boxes: others are not reused."""
+    """A digest of the way in which this version, with these templates, makes boxes. Other boxes are not reused."""
     builds = [
         boot.machine_build("x", template_digest=template_digest).digest,
         boot.kernel_build(boot.KERNEL_BASE, template_digest=template_digest).digest,
@@ -37,17 +37,17 @@ def kind(template_digest: str = "") -> str:
 
 
 def build_note(build: Build, source_id: str) -> Mapping[str, str]:
-    """What is recorded in the box of a build."""
+    """The record that the box of a build contains."""
     return {"build": build.digest, "steps": build_text(build), "made_of": source_id}
 
 
 class BoxStore:
-    """The boxes of one user. Equal builds share one, whatever their project."""
+    """The boxes of one user. Projects with equal builds share a box."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self.pinned: Mapping[str, str] = {}
-        """By build, the source id that its box must have: an image's id, or the digest of what is locked."""
+        """By build, the source id that its box must have: an image's id, or the digest of the locked manifest."""
 
     @cached_property
     def engine(self) -> ImageEngine | None:
@@ -63,7 +63,7 @@ class BoxStore:
     def _kind(self) -> str:
         return kind(self._context.template_digest)
 
-    # --- what there is
+    # --- existing boxes
 
     def name(self, build: Build) -> str:
         """The name of a build's box."""
@@ -74,13 +74,13 @@ class BoxStore:
         return self._note(name).get("kind") == self._kind
 
     def is_current(self, build: Build) -> bool:
-        """Whether the box of a build exists and was made from what it must be made from."""
+        """Whether the box of a build exists and has the required source."""
         name = self.name(build)
         source_id = self.source_id(name)
         return self.has(name) and self.pinned.get(build.digest, source_id) == source_id
 
     def source_id(self, name: str) -> str:
-        """What a box was made from: an image's id, or the digest of what is locked; "" if it is not recorded."""
+        """The source of a box: an image's id, or the digest of the locked manifest; "" if not recorded."""
         return str(self._note(name).get("made_of", ""))
 
     def volumes(self, name: str) -> tuple[str, ...] | None:
@@ -93,7 +93,7 @@ class BoxStore:
     def available(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """By build, the recorded steps of each usable box, and the source id that machines must have.
 
-        That is the source id of the box that exists, or of the one that will be made.
+        That is the source id of the existing box, or of the one that will be made.
         """
         steps: dict[str, str] = {}
         source_ids: dict[str, str] = {}
@@ -106,14 +106,14 @@ class BoxStore:
         return steps, {**source_ids, **self.pinned}
 
     def _note(self, name: str) -> Mapping[str, Any]:
-        """What is recorded in a box; {} if there is no box, or nothing readable in it."""
+        """The record in a box; {} if the box does not exist or its record is not readable."""
         with suppress(OSError, ValueError):
             note = json.loads((box_files.box_folder(name) / NOTE).read_text("utf-8"))
             return note if isinstance(note, dict) else {}
         return {}
 
     def _build_notes(self) -> Iterator[Mapping[str, str]]:
-        """The notes of all boxes of builds that this version made."""
+        """The records of all boxes that this version made for builds."""
         for _, folder in box_files.find("envctl-*"):
             with suppress(OSError, ValueError, KeyError):
                 note = json.loads((folder / NOTE).read_text("utf-8"))
@@ -123,7 +123,8 @@ class BoxStore:
     def _is_outdated(self, note: Mapping[str, str]) -> bool:
         """Whether a box must be made again: it is pinned to another source id, or its image was rebuilt since.
 
-        The image id that was known when the box was made is no news, whatever it was: another engine may have built it.
+        An image id that was already known when the box was made does not count: another engine may have built that
+        image.
         """
         build, source_id = note["build"], note.get("made_of", "")
         if build in self.pinned:
@@ -141,10 +142,10 @@ class BoxStore:
     def add(
         self, unit: str, name: str, folder: Path, note: Mapping[str, str], *, base: bool = False
     ) -> None:
-        """Add the disk in a folder as the box of this name, in place of an earlier one.
+        """Add the disk in a folder as the box of this name, replacing an earlier one.
 
-        `note` is recorded in it: `build`, the digest of its build or "", `steps`, `made_of`. With `base` Vagrant can
-        start it without envctl.
+        `note` is its record: `build` (the digest of its build, or ""), `steps` and `made_of`. With `base`, Vagrant can
+        start the box without envctl.
         """
         self._complete(unit, folder, note, base=base)
         self.say(unit, "adding the box")
@@ -158,7 +159,7 @@ class BoxStore:
         self._prune()
 
     def _complete(self, unit: str, folder: Path, note: Mapping[str, str], *, base: bool) -> None:
-        """Put the other files of a box beside its disk."""
+        """Add the other files of a box to the folder of its disk."""
         for file in kernel_files.kernel_files(unit, self._context, self.engine):
             shutil.copy(file, folder / file.name)
         size = int(root_disk.SIZE.removesuffix("G"))
@@ -173,7 +174,7 @@ class BoxStore:
         try:
             prune_boxes.prune(self._context.report)
         except (EnvctlError, OSError) as error:
-            # The new box exists, so that old ones stay is no reason to fail.
+            # The new box exists, so a failure to remove old ones is not an error.
             reason = str(error).partition("\n")[0]
             text = f"could not remove all unused boxes: {reason}"
             self._context.report(Progress("boxes", Stage.NOTE, text))
@@ -181,11 +182,11 @@ class BoxStore:
     def stock(self, name: str) -> None:
         """Put the disk, kernel and RAM disk of a box into libvirt's pool, where Vagrant looks for them.
 
-        Vagrant would upload them for the first machine of a box. But it takes a half-uploaded disk for a whole one, and
-        does not notice that another Vagrant is still uploading it, or was killed while it did.
+        Vagrant would upload them for the first machine of a box. But it mistakes a half-uploaded disk for a complete
+        one, and does not notice that another Vagrant is still uploading it, or was killed in between.
         Source: https://github.com/vagrant-libvirt/vagrant-libvirt/blob/0.11.2/lib/vagrant-libvirt/action/handle_box_image.rb
         """
-        # Nobody may replace the box meanwhile.
+        # The lock keeps other runs from replacing the box meanwhile.
         with self.locked(name):
             box_files.mark_used(name)
             box_files.unify(name)
@@ -195,7 +196,7 @@ class BoxStore:
         disk = folder / root_disk.FILE
         files = {box_files.pool_disk_name(name): disk}
         for file in kernel_files.FILES:
-            # The name that box.Vagrantfile.j2 gives it.
+            # box.Vagrantfile.j2 uses the same name.
             content_digest = sha256((folder / file).read_bytes()).hexdigest()
             files[f"envctl-{file}-{content_digest[:16]}"] = folder / file
         for volume, path in files.items():

@@ -1,4 +1,4 @@
-"""Chooses how the box of each source is made: from its image, in a machine, or with a Docker engine inside."""
+"""Chooses how to make the box of each source: from its image, in a machine, or with a Docker engine inside."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PROVISION: Final = "provision"
 
 
 class Boxes:
-    """Makes boxes and names them; `store` has those that exist."""
+    """Makes boxes and knows their names; `store` has the existing boxes."""
 
     def __init__(self, context: Context, store: BoxStore) -> None:
         self._context = context
@@ -26,7 +26,7 @@ class Boxes:
         self._engine_boxes = EngineBoxes(context, store)
 
     def builds_in_vm(self, build: Build) -> bool:
-        """Whether a build is done in a machine: the spec says so, or no container engine answers."""
+        """Whether a build runs in a machine: the spec asks for it, or no container engine answers."""
         return build.strategy == _PROVISION or (
             build.strategy != _IMAGE and self.store.engine is None
         )
@@ -41,7 +41,7 @@ class Boxes:
             ImageBoxes(self._context, self.store).make(unit, source)
 
     def box_of(self, unit: str, source: Source) -> str:
-        """The name of the box for a source; that of a container image is made if it does not exist."""
+        """The name of the box for a source. Makes the box of a container image if it does not exist."""
         if isinstance(source, Build):
             return self.store.name(source)
         return self._engine_boxes.ensure(unit, source)

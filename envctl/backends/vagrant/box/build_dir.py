@@ -1,4 +1,4 @@
-"""Temporary folders for building disks; the next run removes what a killed run left."""
+"""Temporary folders for building disks. The next run removes folders that a killed run left behind."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from envctl.host.file_lock import locked
 
 @contextmanager
 def build_dir() -> Iterator[Path]:
-    """A temporary folder in the cache: disks need more space than `/tmp` may have."""
+    """A temporary folder in the cache, because disks need more space than `/tmp` may have."""
     place = cache_folder() / "making"
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(place):
         for leftover in place.iterdir():
-            # A running process has locked its folder.
+            # A running process holds a lock on its folder.
             with suppress(OSError), locked(leftover, patience=0):
                 shutil.rmtree(leftover, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(dir=place))

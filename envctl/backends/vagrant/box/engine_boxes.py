@@ -21,20 +21,20 @@ _ENGINE: Final = InstallPackages(("docker.io",))
 
 
 def engine_build(template_digest: str = "") -> Build:
-    """The build of an image with a Docker engine, which machines for container images are made from."""
+    """The build of an image with a Docker engine, the basis of machines for container images."""
     base, steps = boot.KERNEL_BASE, (_ENGINE,)
     return Build(base, steps, build_digest(base, steps, template_digest))
 
 
 class EngineBoxes:
-    """Makes such boxes with this host's container engine, which has or builds the image."""
+    """Makes such boxes with this host's container engine, which has the image or builds it."""
 
     def __init__(self, context: Context, store: BoxStore) -> None:
         self._context = context
         self._store = store
 
     def ensure(self, unit: str, source: Source) -> str:
-        """The name of an image's box, made if there is none or if it has an earlier image."""
+        """The name of an image's box. Makes it if it does not exist or contains an earlier image."""
         engine = self._context.images()
         build = "" if isinstance(source, ReadyImage) else source.digest
         known = image_ids.last(build) if build else ""
@@ -48,7 +48,7 @@ class EngineBoxes:
         return name
 
     def _kind(self) -> str:
-        """A digest of how this version makes such boxes: others are not reused."""
+        """A digest of the way in which this version makes such boxes. Other boxes are not reused."""
         machine_digest = boot.machine_build(
             "x", template_digest=self._context.template_digest
         ).digest
@@ -82,7 +82,7 @@ class EngineBoxes:
             self._store.add(unit, name, folder, note)
 
     def _add_image(self, unit: str, image: str, engine: ImageEngine, root: Path) -> None:
-        """Put an image into the engine of a root filesystem; as a file for it if this host cannot load it there."""
+        """Load an image into the engine of a root filesystem. If this host cannot do that, add it as a file."""
         file = root / container.IMAGE.lstrip("/")
         file.parent.mkdir(parents=True)
         engine.save(image, file)

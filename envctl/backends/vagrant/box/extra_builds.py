@@ -1,4 +1,4 @@
-"""The builds that a machine needs beside its unit's own: a kernel, and an image that can boot."""
+"""The builds that a machine needs in addition to its unit's build: a kernel, and an image that can boot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from envctl.plan.model import Base, Build, Source
 def extra_builds(
     source: Source | Base, name_of: Callable[[Source], str], *, template_digest: str
 ) -> Sequence[ExtraBuild]:
-    """The kernel, and the machine image on the build, the base, or an image with a Docker engine; `name_of` names a build's image."""
+    """The kernel, and the machine image on a build or base, or an image with a Docker engine. `name_of` names images."""
     kernel = ExtraBuild(
         boot.kernel_build(boot.KERNEL_BASE, template_digest=template_digest),
         (boot.KERNEL_PACKAGE,),

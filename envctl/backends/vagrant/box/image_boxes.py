@@ -13,20 +13,20 @@ from envctl.plan.model import Build
 
 
 class ImageBoxes:
-    """Turns the image of a build into a box: what runs in a container then also runs in a machine."""
+    """Turns the image of a build into a box, so that machines run the same software as containers."""
 
     def __init__(self, context: Context, store: BoxStore) -> None:
         self._context = context
         self._store = store
 
     def make(self, unit: str, build: Build) -> None:
-        """Make the box of a build from its image, which is built first if necessary."""
+        """Make the box of a build from its image. Builds the image first if necessary."""
         engine = self._context.images()
         self._context.have_base(build.base)
         known = image_ids.last(build.digest)
         image = engine.have(unit, build)
         image_id = engine.images.content(image)
-        # The machine's build depends on the image's id: its name may stand for another image by now.
+        # The machine's build depends on the image's id, because the name may belong to another image by now.
         template_digest = self._context.template_digest + image_id
         machine_image = engine.have(
             unit, boot.machine_build(image, template_digest=template_digest)

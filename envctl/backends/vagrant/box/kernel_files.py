@@ -1,4 +1,4 @@
-"""The kernel and the RAM disk as files of this host, made once and copied into every box."""
+"""The kernel and RAM disk as files on this host. They are built once and copied into every box."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from envctl.plan.model import Build
 from envctl.progress import Progress, Stage
 
 FILES: Final = ("vmlinuz", "initrd")
-"""What a box calls its kernel and its RAM disk."""
+"""The file names of the kernel and RAM disk in a box."""
 
 
 def kernel_files(unit: str, context: Context, engine: ImageEngine | None) -> tuple[Path, Path]:
-    """The kernel and the RAM disk, made with the container engine if there is one."""
+    """The kernel and the RAM disk, built with the container engine if one answers."""
     build = boot.kernel_build(boot.KERNEL_BASE, template_digest=context.template_digest)
     folder = cache_folder() / build.digest
     files = folder / FILES[0], folder / FILES[1]

@@ -17,7 +17,7 @@ from typing import Final
 _PATIENCE: Final = 30.0
 _IMAGE_FOLDERS: Final = {"image", "overlay2"}
 """The parts of an engine's data folder that hold images; all others are removed."""
-# A network namespace of its own: otherwise `--bridge=none` removes the host's docker0.
+# A separate network namespace, because `--bridge=none` would otherwise remove the host's docker0.
 _OWN_NETWORK: Final = ("unshare", "--net", "--")
 _OPTIONS: Final = ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false", "--storage-driver=overlay2")  # fmt: skip
 

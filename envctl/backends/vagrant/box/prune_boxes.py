@@ -1,7 +1,8 @@
-"""Removes boxes that no machine uses, and their disks; the ones used last are kept.
+"""Removes boxes that no machine uses, with their disks, except for the most recently used ones.
 
-A box is a whole disk, stored twice: by Vagrant and in libvirt's pool. (Images share layers.) All users share the pool,
-and another user's disk may have the same box's name: only disks that are known to be this user's are removed.
+A box is a whole disk, stored twice: by Vagrant and in libvirt's pool. (Images share layers, boxes do not.) All users
+share the pool, and another user's box may have a disk of the same name. So only disks that are known to belong to this
+user are removed.
 """
 
 from __future__ import annotations
@@ -25,23 +26,23 @@ from envctl.host.run_lock import exclusive
 from envctl.progress import Progress, Report, Stage, no_progress
 
 MAX_UNUSED: Final = 10
-"""How many boxes are kept that no machine uses."""
+"""How many unused boxes are kept."""
 GRACE: Final = 3600.0
-"""Seconds that a box is kept after its last use: another run may be about to make a machine from it."""
+"""How many seconds a box is kept after its last use, because another run may be about to create a machine from it."""
 _BOX: Final = re.compile(r"envctl-[0-9a-f]{24}(-engine)?-[0-9a-f]{8}")
-"""Names of boxes of builds and images, of any version of envctl; boxes of bases do not match."""
+"""The names of boxes of builds and images, from any version of envctl. Boxes of bases do not match."""
 _DISK: Final = re.compile(r"envctl-[A-Za-z0-9.-]+_vagrant_box_image_0_[0-9]+_box\.img")
-"""Names of disks in the pool that belong to boxes of envctl."""
+"""The names of disks in the pool that belong to boxes of envctl."""
 
 
 def prunable(used: Mapping[str, float], needed: Collection[str], now: float) -> list[str]:
-    """The boxes to remove, given when each was last used and which are needed. Pure."""
+    """The boxes to remove, from the time of each box's last use and the needed ones. Pure."""
     free = sorted(used.keys() - set(needed), key=lambda box: (-used[box], box))
     return [box for box in free[MAX_UNUSED:] if now - used[box] > GRACE]
 
 
 def release(disk: str) -> None:
-    """Record that a disk in the pool is no longer used: it is removed when no other disk is based on it."""
+    """Record that a disk in the pool is unused. It is removed when no other disk is based on it."""
     with exclusive(cache_folder() / "locks", "leftovers", no_progress):
         _leftovers_file().parent.mkdir(parents=True, exist_ok=True)
         with _leftovers_file().open("a", encoding="utf-8") as file:
@@ -73,17 +74,17 @@ def without_use(
     *,
     now: float,
 ) -> list[str]:
-    """The boxes that neither a machine nor a build needs, given when each was last used. Pure."""
+    """The boxes that neither a machine nor a build needs, from the time of each box's last use. Pure."""
     return [
         box
         for box in sorted(used.keys() - set(needed))
-        # Named after the build: envctl-DIGEST-….
+        # The name contains the build's digest: envctl-DIGEST-….
         if now - used[box] > GRACE and box.split("-")[1] not in needed_builds
     ]
 
 
 def remove_unused(box: str, report: Report) -> bool:
-    """Remove a box from `unused_boxes`, unless it is used by now; whether it was removed."""
+    """Remove a box from `unused_boxes`, unless it is in use by now. Returns whether it was removed."""
     locks = cache_folder() / "locks"
     with exclusive(locks, "prune", report):
         used = last_used(box)
@@ -94,13 +95,13 @@ def remove_unused(box: str, report: Report) -> bool:
 
 
 def _remove_unused(box: str, used: float, report: Report) -> None:
-    """Remove a box unless another run has used it since, or is using it."""
+    """Remove a box unless another run has used it since, or is using it now."""
     locks = cache_folder() / "locks"
     with ExitStack() as held:
         try:
             held.enter_context(exclusive(locks, f"box-{box}", no_progress, patience=0))
         except EnvctlError:
-            # Another run uses it.
+            # Another run is using it.
             return
         if last_used(box) == used and not _needed([box]):
             report(Progress("boxes", Stage.NOTE, f"removing {box}: no machine uses it"))
@@ -108,23 +109,23 @@ def _remove_unused(box: str, used: float, report: Report) -> None:
 
 
 def _size(box: str) -> int:
-    """The bytes that a box uses, without its disk in libvirt's pool."""
+    """The size of a box in bytes, without its disk in libvirt's pool."""
     files = (file for _, folder in box_files.find(box) for file in folder.rglob("*"))
     return sum(file.stat().st_blocks * 512 for file in files if file.is_file())
 
 
 def _needed(boxes: Collection[str]) -> set[str]:
-    """The boxes that machines use: other disks are based on theirs."""
+    """The boxes that machines use, because the machines' disks are based on them."""
     backing_disks = libvirt.backing_disks()
     return {box for box in boxes if pool_disk_name(box) in backing_disks}
 
 
 def _remove(box: str) -> None:
     release(pool_disk_name(box))
-    # The installed Vagrant must find the box, whichever version added it.
+    # Make sure that the installed Vagrant finds the box, whichever version added it.
     box_files.unify(box)
     with build_dir() as folder:
-        # Without one here, Vagrant would run a Vagrantfile of a parent folder.
+        # Without a Vagrantfile here, Vagrant would run one of a parent folder.
         (folder / "Vagrantfile").write_text("", "utf-8")
         Vagrant(folder).remove_box(box)
 
@@ -149,7 +150,7 @@ def _leftovers_file() -> Path:
 
 
 def _used() -> Iterator[tuple[str, float]]:
-    """Each complete box, and when it was last used."""
+    """All complete boxes, and the time of their last use."""
     for box, folder in box_files.find("envctl-*"):
         whole = (folder / root_disk.FILE).is_file()
         if whole and _BOX.fullmatch(box) and (used := last_used(box)) is not None:

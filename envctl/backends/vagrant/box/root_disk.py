@@ -1,6 +1,6 @@
 """The root disks of machines, made with `mke2fs -d` and `qemu-img`: without mounts, loop devices or root on this host.
 
-The disks of volumes are made by Vagrant, from `machine/vagrantfile.py`.
+Vagrant creates the disks of volumes, as declared by `machine/vagrantfile.py`.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ SIZE: Final = "20G"
 """The maximum size of a machine's root disk."""
 FILE: Final = "box.img"
 _TIMEOUT: Final = 1800.0
-"""Seconds that making a disk in a container may take."""
+"""The timeout for making a disk in a container, in seconds."""
 _EMPTIED: Final = (("dev", 0o755), ("proc", 0o555), ("sys", 0o555))
 _MENDED: Final = 1
-"""The exit code of e2fsck after it has repaired all errors."""
+"""The exit code of e2fsck if it has repaired all errors."""
 
 
 def from_image(engine: ImageEngine, image: str, folder: Path) -> None:
     """Make the disk of a machine's image in a folder, in a container of that image: see docs/decisions/machines.md."""
     script = (files("envctl.backends.vagrant.box") / "root_disk.sh").read_text("utf-8")
-    # The image may leave other files there: they must not become files of the box.
+    # The image may leave other files there, which must not become files of the box.
     output, raw = folder / "brought", folder / "raw"
     output.mkdir()
     copy_disk = ContainerScript(script, (BROUGHT, SIZE), bring=output, timeout=_TIMEOUT)
@@ -43,7 +43,7 @@ def from_image(engine: ImageEngine, image: str, folder: Path) -> None:
 
 
 def from_root(root: Path, folder: Path) -> None:
-    """Make the disk of an unpacked root filesystem, which is removed, in a folder."""
+    """Make a disk from an unpacked root filesystem in a folder. Removes the root filesystem."""
     (root / ".dockerenv").unlink(missing_ok=True)
     for name, mode in _EMPTIED:
         if (root / name).is_symlink():
@@ -61,9 +61,10 @@ def from_root(root: Path, folder: Path) -> None:
 
 
 def from_machine(disk: Path, folder: Path) -> None:
-    """Make a disk from the disk of a machine, without the data of deleted files, in a folder."""
+    """Make a disk from the disk of a machine in a folder, without the data of deleted files."""
     raw = folder / "raw"
-    # The format is given, never detected: a machine could write a header to its disk that names a file of this host.
+    # Give the format instead of detecting it: a machine could write a header to its disk that names a file of this
+    # host.
     run("qemu-img", "convert", "-f", "qcow2", "-O", "raw", str(disk), str(raw))
     run("e2fsck", "-f", "-y", "-E", "discard", str(raw), fine=_MENDED)
     _pack(raw, folder)
@@ -75,7 +76,7 @@ def _pack(raw: Path, folder: Path) -> None:
 
 
 def run(*argv: str, fine: int = 0) -> None:
-    """Run a program. EnvctlError if it is not installed, or its exit code is above `fine`."""
+    """Run a program. EnvctlError if it is missing, or if its exit code is above `fine`."""
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Unpacks a sparse file from a tar archive that an image made, and nothing else that may be in it.
+"""Unpacks a sparse file from a tar archive that an image made, and ignores everything else in it.
 
 GNU tar would also follow links, and unpack a compressed archive that grows a thousandfold.
 Source: https://www.gnu.org/software/tar/manual/html_node/Standard.html (the old format of GNU's sparse files).
@@ -14,7 +14,8 @@ _BLOCK: Final = 512
 _KIND: Final = slice(156, 157)
 _SPARSE: Final = b"S"
 _HEAD: Final = (386, 4, 482)
-"""In the first block: the offset of the list of parts, its length, and the offset of the byte that says if it continues."""
+"""Offsets in the first block: of the list of parts, its length, and of the byte that says whether the list continues.
+"""
 _MORE: Final = (0, 21, 504)
 _SIZE: Final = slice(483, 495)
 _CHUNK: Final = 1 << 20
@@ -24,7 +25,7 @@ def unpack(tar: Path, target: Path, size: int) -> None:
     """Write the first file of an archive, with its holes. ValueError unless it is sparse and has this size."""
     with tar.open("rb") as header, tar.open("rb") as content:
         for _ in _parts(content, size):
-            pass  # the content of the file begins after the list of its parts
+            pass  # the file's content follows the list of its parts
         with target.open("xb") as file:
             for start, length in _parts(header, size):
                 file.seek(start)
@@ -33,7 +34,7 @@ def unpack(tar: Path, target: Path, size: int) -> None:
 
 
 def _parts(source: IO[bytes], size: int) -> Iterator[tuple[int, int]]:
-    """The offset and length of each part with data: checked to be in order and within the size."""
+    """The offset and length of each part with data, in order and within the size."""
     block = _read(source, _BLOCK)
     if block[_KIND] != _SPARSE or _number(block[_SIZE]) != size:
         raise ValueError(f"the image did not return a sparse file of {size} bytes")
@@ -58,7 +59,7 @@ def _parts(source: IO[bytes], size: int) -> Iterator[tuple[int, int]]:
 
 
 def _number(field: bytes) -> int:
-    """A number, in octal digits or, if it is too large for them, in binary."""
+    """A number in octal digits, or in binary if it is too large for them."""
     if field[0] == 0x80:
         return int.from_bytes(field[1:], "big")
     return int(field.rstrip(b"\0 ") or b"0", 8)

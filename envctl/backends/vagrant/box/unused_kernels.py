@@ -1,4 +1,4 @@
-"""Kernels in this user's cache that no new box is made with: of earlier versions, or of projects with templates of their own."""
+"""Finds kernels in the user's cache that new boxes do not use: of earlier versions or other projects' templates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FOLDER: Final = re.compile("[0-9a-f]{24}")
 
 
 def unused_kernels(needed: Collection[str], template_digest: str) -> Sequence[Garbage]:
-    """The folders of kernels, but for that which boxes are made with now, and for `needed` builds. Boxes have copies."""
+    """The folders of kernels, except the current one and those of `needed` builds. Boxes contain copies."""
     current = boot.kernel_build(boot.KERNEL_BASE, template_digest=template_digest).digest
     if not cache_folder().is_dir():
         return ()
@@ -44,8 +44,8 @@ def _size(folder: Path) -> int:
 
 
 def remove_kernel(name: str, report: Report) -> bool:
-    """Remove a kernel that `unused_kernels` gave."""
-    assert _FOLDER.fullmatch(name)  # never a path
+    """Remove a kernel from `unused_kernels`."""
+    assert _FOLDER.fullmatch(name)  # so it is not a path
     with exclusive(cache_folder() / "locks", "kernel", report):
         shutil.rmtree(cache_folder() / name, ignore_errors=True)
     return not (cache_folder() / name).exists()

@@ -1,4 +1,4 @@
-"""What `envctl doctor` checks and repairs for virtual machines."""
+"""The checks and repairs of `envctl doctor` for virtual machines."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from envctl.host.architectures import why_no_machines
 def findings(
     host: Host, *, engine: Callable[[Host], Sequence[Finding]] = image_engine_findings
 ) -> tuple[Finding, ...]:
-    """What machines need on this host, and the findings of `engine` about the engine that makes their images.
+    """The requirements of machines on this host, and the findings of `engine` about the engine for their images.
 
-    If this host cannot run machines, that is the only finding: installing something would not help.
+    If this host cannot run machines, that is the only finding, because installing something would not help.
     """
     if why_no_machines(host.system, host.processor):
         return (no_machines(host),)
@@ -25,7 +25,7 @@ def findings(
 
 
 def _for_images(finding: Finding) -> Finding:
-    """A finding about the engine, with what machines need the engine for."""
+    """A finding about the engine, explaining why machines need it."""
     if finding.ok or not finding.needed:
         return finding
     remedy = f"{finding.remedy}\nmachines are made from its images"

@@ -1,4 +1,4 @@
-"""The checks of what virtual machines need: Vagrant, libvirt, QEMU."""
+"""The checks for virtual machines: Vagrant, libvirt, QEMU."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from envctl.host.architectures import ARCHITECTURES, NATIVE, SYSTEM
 
 OLDEST_VAGRANT = (2, 3)
 IMAGES = "/var/lib/libvirt/images"
-"""Where libvirt stores machines' disks by default."""
+"""The default folder of libvirt for machines' disks."""
 
 LIBVIRT_PACKAGES = ("libvirt-daemon-system", "libvirt-clients")
 PROVIDER = "vagrant-libvirt"
 _DEBIAN_PLUGINS = "usr/share/vagrant-plugins/plugins.d"
 _DEBIAN_GEMS = "usr/share/rubygems-integration/all/gems"
 _UPSTREAM = "opt/vagrant"
-"""Where HashiCorp's own package installs Vagrant; it ignores Debian's plugins."""
+"""Where HashiCorp's package installs Vagrant. That Vagrant ignores Debian's plugins."""
 
 
 def machine_findings(host: Host) -> list[Finding]:
-    """Everything that Vagrant machines on libvirt need."""
+    """All requirements of Vagrant machines on libvirt."""
     libvirt = look(host)
     return [
         vagrant(host),
@@ -64,7 +64,7 @@ def vagrant(host: Host) -> Finding:
     if program is None:
         return _missing(host, name, ("vagrant",), remedy)
     try:
-        # Fast: Vagrant prints this before it loads its plugins.
+        # Fast, because Vagrant prints its version before it loads its plugins.
         text = host.run((program, "--version"), timeout=30).text
     except EnvctlError as error:
         return Finding.failed(name, error.brief, remedy)
@@ -79,7 +79,7 @@ def vagrant(host: Host) -> Finding:
 
 
 def provider(host: Host) -> Finding:
-    """Whether Vagrant's plugin for libvirt is installed. Reads files if possible: asking Vagrant takes seconds."""
+    """Whether Vagrant's libvirt plugin is installed. Reads files if possible, because asking Vagrant takes seconds."""
     upstream = (host.root / _UPSTREAM).is_dir()
     version = _user_plugin(host) or ("" if upstream else _packaged_plugin(host))
     if version:
@@ -92,7 +92,7 @@ def provider(host: Host) -> Finding:
 
 
 def _user_plugin(host: Host) -> str:
-    """The version of the plugin that this user installed with Vagrant; "" if there is none."""
+    """The version of the plugin that this user has installed with Vagrant; "" if it is not installed."""
     home = host.environ.get("VAGRANT_HOME") or f"{host.environ.get('HOME', '/root')}/.vagrant.d"
     with suppress(ValueError, TypeError, KeyError, AttributeError):
         entry = json.loads(host.read(f"{home}/plugins.json".lstrip("/")))["installed"].get(PROVIDER)
@@ -149,7 +149,7 @@ def daemon(host: Host, libvirt: Libvirt) -> Finding:
 def _no_daemon(host: Host) -> Finding:
     installed = all(host.which(program) for program in ("libvirtd", "virtlogd", "virsh"))
     if host.has_apt:
-        # libvirtd does not start without this user, whom another package creates.
+        # libvirtd does not start without this user, which another package creates.
         installed = installed and "\nlibvirt-qemu:" in f"\n{host.read('etc/passwd')}"
     remedy = start = start_command(host)
     if not installed:
@@ -177,13 +177,13 @@ def tool(host: Host, name: str, package: str, purpose: str, *, program: str = ""
 
 
 def packet_filter(host: Host, libvirt: Libvirt) -> Finding:
-    """Whether libvirt can set its networks' rules: with iptables, or since libvirt 10.4 also with nft."""
+    """Whether libvirt can set up firewall rules for its networks: with iptables, or since libvirt 10.4 with nft."""
     if not host.which("iptables") and host.which("nft") and libvirt.number >= (10, 4):
         return Finding.passed("iptables", "nft instead")
     return tool(host, "iptables", "iptables", "lets machines reach the network")
 
 
 def _missing(host: Host, name: str, packages: tuple[str, ...], by_hand: str) -> Finding:
-    """The finding for something that is not installed: with packages if their names are known, else with `by_hand`."""
+    """The finding for a missing program: with packages if their names are known, otherwise with `by_hand`."""
     remedy = install_command(host, packages, PACKAGE_NAMES) or by_hand
     return Finding.failed(name, "not installed", remedy, packages=packages if host.has_apt else ())

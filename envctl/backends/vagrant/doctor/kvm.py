@@ -1,4 +1,4 @@
-"""Whether machines run on the processor itself (KVM) or are emulated, and who can use the device."""
+"""Checks whether machines run on the processor itself (KVM) or are emulated, and who may use the device."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from envctl.progress import Progress, Report, Stage
 
 DEVICE = "/dev/kvm"
 GROUP = "kvm"
-"""The group of libvirt's machines on Debian, Ubuntu and Fedora."""
+"""The group that libvirt's machines run as on Debian, Ubuntu and Fedora."""
 
 _EMULATED = "without KVM, a machine is emulated and boots in 20–60 s"
 _WORK = f"access to {DEVICE}"
 
 
 def give_access(host: Host, report: Report) -> None:
-    """Give the group access to the device, as udev does where it runs. A failure is only reported: it costs time only."""
+    """Give the group access to the device, as udev does. A failure is only reported, because machines work without KVM."""
     report(Progress(_WORK, Stage.STARTED))
     for argv in (("chgrp", GROUP, DEVICE), ("chmod", "660", DEVICE)):
         outcome = host.run(argv, timeout=10)
@@ -33,7 +33,7 @@ GIVE_ACCESS: Final = Repair(DEVICE, RepairStage.DEVICES, give_access)
 
 
 def acceleration(host: Host) -> Finding:
-    """Whether KVM can be used. The device alone proves nothing: it may exist and not work."""
+    """Whether KVM works. The device alone proves nothing: it may exist without working."""
     flags = NATIVE.kvm_flags
     if not re.search(
         rf"^flags\s*:.*\b({'|'.join(flags)})\b", host.read("proc/cpuinfo"), re.MULTILINE
@@ -52,10 +52,10 @@ def acceleration(host: Host) -> Finding:
 
 
 def access(host: Host) -> list[Finding]:
-    """Whether machines, which do not run as root, can open the device; nothing if it does not exist.
+    """Whether machines, which do not run as root, may open the device; empty if the device does not exist.
 
-    If only root can, libvirt as root first considers it usable, then notices that it is not, and examines
-    QEMU again at every call, which takes seconds; with KVM or without.
+    If only root may, libvirt first considers the device usable, then notices that it is not, and examines QEMU again at
+    every call. That takes seconds, with or without KVM.
     """
     owner = host.owner(DEVICE)
     if owner is None:

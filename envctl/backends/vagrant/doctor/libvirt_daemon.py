@@ -1,4 +1,4 @@
-"""Checks whether libvirt answers, and starts it: with systemd if that runs, or else directly."""
+"""Checks whether libvirt answers, and starts it: with systemd if that is running, otherwise directly."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from envctl.progress import Report
 URI = "qemu:///system"
 WORK = "libvirt"
 DAEMONS = ("virtlogd", "libvirtd")
-"""In the order of their start: the second needs the first for machines' consoles."""
+"""The daemons in start order: the second needs the first for machines' consoles."""
 LOGS = "var/log/libvirt"
 _NO_BUS = "unable to get system bus connection"
-"""Its message to other users than root if it cannot ask polkit for their permissions."""
+"""Its message to users other than root if it cannot ask polkit for their permissions."""
 _FORK = 60.0
-"""Seconds a daemon gets until it runs in the background; libvirt examines every installed QEMU first."""
+"""How many seconds a daemon gets until it runs in the background. libvirt examines every installed QEMU first."""
 _ANSWER = 20.0
-"""Seconds to wait for one answer."""
+"""How many seconds to wait for one answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Libvirt:
-    """The daemon's answer, or why there is none. `number` is libvirt's own version, () if unknown."""
+    """The daemon's answer, or why it did not answer. `number` is libvirt's own version, () if unknown."""
 
     state: DaemonState
     version: str = ""
@@ -36,7 +36,7 @@ class Libvirt:
 
     @property
     def serves_root_only(self) -> bool:
-        """Whether membership in a group would not help, because it cannot be checked."""
+        """Whether membership in a group would not help, because libvirt cannot check it."""
         return _NO_BUS in self.error.lower()
 
 
@@ -53,7 +53,7 @@ def look(host: Host) -> Libvirt:
     library = re.search(r"^Using library: libvirt ([\d.]+)", text, re.MULTILINE)
     if library is None:
         return Libvirt(_state_of(text), error=_last(text))
-    # The library's version is printed even if no QEMU is installed.
+    # The library's version is also printed if no QEMU is installed.
     hypervisor = re.search(r"^Running hypervisor: (.+)", text, re.MULTILINE)
     return Libvirt(
         DaemonState.ANSWERS,
@@ -80,7 +80,7 @@ def _last(text: str) -> str:
 
 
 def start_command(host: Host) -> str:
-    """The command that starts it."""
+    """The command that starts libvirt."""
     if not host.has_systemd:
         return "sudo virtlogd -d; sudo libvirtd -d"
     if host.which("libvirtd") or not host.which("virtqemud"):
@@ -90,7 +90,7 @@ def start_command(host: Host) -> str:
 
 
 def start(host: Host, report: Report) -> None:
-    """Start libvirt unless it answers. EnvctlError, with the end of its logs, if it does not start."""
+    """Start libvirt unless it answers. EnvctlError, with the end of its logs, if that fails."""
     daemon = Daemon("libvirt", WORK, "libvirtd", lambda: look(host))
     daemon.start(host, report, lambda: _directly(host, daemon))
 
@@ -99,7 +99,7 @@ START: Final = Repair("libvirt", RepairStage.DAEMONS, start)
 
 
 def _directly(host: Host, daemon: Daemon[Libvirt]) -> None:
-    """Start the daemons that do not run. A pid file of a killed daemon does not matter: it is not locked."""
+    """Start the daemons that are not running. A killed daemon's pid file is no obstacle, because it is not locked."""
     programs = {name: host.which(name) for name in DAEMONS}
     if None in programs.values():
         raise EnvctlError(
@@ -117,7 +117,7 @@ def _directly(host: Host, daemon: Daemon[Libvirt]) -> None:
         last = daemon.wait(lambda: running(host, "libvirtd"))
         if last.state is DaemonState.ANSWERS:
             return
-        # The daemon that ran at first was about to exit: start another one.
+        # The first daemon was about to exit, so start another one.
         if not ending or running(host, "libvirtd"):
             break
         ending = False
@@ -129,7 +129,7 @@ def _directly(host: Host, daemon: Daemon[Libvirt]) -> None:
 
 
 def running(host: Host, name: str) -> bool:
-    """Whether the daemon of the pid file runs; another program may have its number by now."""
+    """Whether the daemon in the pid file is running. Another program may have its pid by now."""
     pid = host.read(f"run/{name}.pid").strip()
     return pid.isdecimal() and host.read(f"proc/{pid}/comm").strip() == name
 

@@ -1,4 +1,4 @@
-"""What Debian's packages of what runs machines are called elsewhere. Of those that are not here only words are said."""
+"""Names of the needed packages in other distributions. For those that are missing here, doctor only gives advice."""
 
 from __future__ import annotations
 

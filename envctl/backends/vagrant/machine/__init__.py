@@ -1,1 +1,1 @@
-"""Machines: how one is made, found, checked, started, shut down and removed."""
+"""Machines: how they are created, found, checked, started, shut down and removed."""

@@ -1,4 +1,4 @@
-"""Volumes that a unit's image declares: each is a disk that outlives the machine, like volumes of the spec."""
+"""Volumes that a unit's image declares. Each is a disk that outlives the machine, like a volume in the spec."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def of_box(unit: Unit, box: str, *, store: BoxStore, context: Context) -> tuple[
     """The volumes that the image of a unit's box declares."""
     declared = store.volumes(box)
     if declared is None:
-        # The box does not record them: an earlier version made it, or it has no image.
+        # The box does not record them: an earlier version made it, or it was not made from an image.
         declared = _of_image(unit, context) or ()
     return unnamed(unit, declared)
 
 
 def of_plan(plan: Plan, context: Context) -> Mapping[str, tuple[Volume, ...] | None]:
-    """By unit, what its image declares and the spec does not name; None if the image is not on this host."""
+    """By unit, the volumes that its image declares and the spec does not name; None if this host lacks the image."""
     volumes: dict[str, tuple[Volume, ...] | None] = {}
     for unit in plan.units:
         declared = _of_image(unit, context)
@@ -47,7 +47,7 @@ def _of_image(unit: Unit, context: Context) -> tuple[str, ...] | None:
 
 
 def with_disks(machine: DesiredMachine, unit: Unit, volumes: tuple[Volume, ...]) -> DesiredMachine:
-    """The machine with disks for these volumes, too; its digest stays the same."""
+    """The machine, with additional disks for these volumes; its digest stays the same."""
     placed = container.runs_in_container(unit)
     disks = (
         replace(volume, target=container.volume_path(volume.name)) if placed else volume
@@ -57,11 +57,11 @@ def with_disks(machine: DesiredMachine, unit: Unit, volumes: tuple[Volume, ...])
 
 
 def to_stamp(volumes: tuple[Volume, ...]) -> list[list[str]]:
-    """These volumes as a machine's stamp has them."""
+    """These volumes in the format of a machine's stamp."""
     return [[volume.name, volume.target] for volume in volumes]
 
 
 def from_stamp(domain: Domain) -> tuple[Volume, ...]:
-    """The volumes that a machine was made with."""
+    """The volumes that a machine was created with."""
     entries: Any = (domain.stamp or {}).get(KEY, ())
     return tuple(Volume(str(name), str(target)) for name, target in entries)

@@ -26,9 +26,9 @@ _DESCRIPTION: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A machine as libvirt knows it. `stamp` is what envctl recorded when the machine was complete, or None.
+    """A machine in libvirt. `stamp` is what envctl recorded after creating the machine, or None.
 
-    `state` and `reason` are the words that `virsh domstate --reason` prints.
+    `state` and `reason` are words from `virsh domstate --reason`.
     """
 
     name: str
@@ -39,43 +39,43 @@ class Domain:
 
     @property
     def running(self) -> bool:
-        """Whether commands can run in it."""
+        """Whether the machine can run commands."""
         return self.state in _RUNNING
 
     @property
     def paused(self) -> bool:
-        """Whether it is suspended, in memory, and can be resumed."""
+        """Whether the machine is suspended in memory and can be resumed."""
         return self.state in _PAUSED
 
     @property
     def shutting_down(self) -> bool:
-        """Whether it still runs, and a command has begun to shut it down."""
+        """Whether the machine is still running, but shutting down."""
         return self.running and machine_stamp.SHUTTING_DOWN in (self.stamp or {})
 
     @property
     def off(self) -> bool:
-        """Whether it is shut off."""
+        """Whether the machine is shut off."""
         return self.state == OFF
 
     @property
     def units(self) -> Mapping[str, Mapping[str, Any]]:
-        """By unit, what was recorded when it was set up."""
+        """By unit, the note that was recorded when it was set up."""
         units: Mapping[str, Mapping[str, Any]] = (self.stamp or {}).get("units", {})
         return units
 
     @property
     def machine_digest(self) -> str:
-        """The digest of the planned machine that it was made from."""
+        """The digest of the planned machine that it was created from."""
         return str((self.stamp or {}).get("made_for", ""))
 
     @property
     def source_id(self) -> str:
-        """What its box was made from: an image's id, or the digest of what is locked; else ""."""
+        """The source of its box: an image's id, or the digest of the locked manifest; otherwise ""."""
         return str((self.stamp or {}).get("made_of", ""))
 
     @property
     def address(self) -> str:
-        """Its address when a unit was last set up; "" if unknown."""
+        """Its address at the time when a unit was last set up; "" if unknown."""
         return str((self.stamp or {}).get("address", ""))
 
 
@@ -85,7 +85,7 @@ def describe_commands(name: str) -> str:
 
 
 def parse_domains(texts: str) -> dict[str, Domain]:
-    """Parse the output of such commands for several domains."""
+    """Parse the output of these commands for several domains."""
     from xml.etree import ElementTree as ET
 
     # Trusted XML: libvirt printed it.
@@ -101,7 +101,7 @@ def _domain(element: ET.Element, state: str, reason: str) -> Domain:
     return Domain(
         element.findtext("name", ""),
         element.findtext("uuid", ""),
-        # Only a running domain has a number.
+        # Only a running domain has an id.
         state or (RUNNING if element.get("id") is not None else OFF),
         machine_stamp.unpack(stamp.text or "") if stamp is not None else None,
         reason,

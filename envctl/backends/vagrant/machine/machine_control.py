@@ -1,6 +1,6 @@
-"""Makes, starts, shuts down and removes whole machines, and writes the names of all units into each.
+"""Creates, starts, shuts down and removes whole machines, and writes the names of all units into each.
 
-What units a machine has is not decided here: see lifecycle.py.
+lifecycle.py decides which units a machine has.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from envctl.host.private_state import private_folder
 from envctl.plan.model import Unit, Volume
 
 REMOVAL_PATIENCE: Final = 20.0
-"""Seconds to wait for a machine that is to be removed and does not answer."""
+"""How many seconds to wait for a machine that must be removed and does not answer."""
 _STOP_ALL: Final = "systemctl stop 'envctl-*.service'; sync"
-"""Runs before a machine is removed: processes end in order, and volumes have all that was written."""
+"""Runs before a machine is removed, so that processes end in order and all data is written to volumes."""
 _POWER_OFF: Final = "sync; systemctl poweroff --no-block"
 
 
@@ -54,22 +54,22 @@ class MachineControl:
         self._shared_lock = Lock()
         """Held while the key, the network, or the hosts files of all machines are written."""
         self._new_machines: set[str] = set()
-        """Machines made in this run: usable, though no unit may be set up in them yet."""
+        """Machines created in this run. They are usable, though no unit may be set up in them yet."""
         self._new_volumes: set[str] = set()
-        """Volumes made in this run."""
+        """Volumes created in this run."""
 
     def domain(self, machine: str) -> Domain | None:
         """The machine, if it exists."""
         return libvirt.domain(self._names.domain(machine))
 
     def is_new(self, machine: str) -> bool:
-        """Whether the machine was made in this run."""
+        """Whether the machine was created in this run."""
         return machine in self._new_machines
 
-    # --- making
+    # --- creating
 
     def make(self, machine: layout.DesiredMachine, unit: Unit) -> None:
-        """Make a machine. An earlier one of its name is removed first; volumes stay."""
+        """Create a machine. An earlier machine of its name is removed first; volumes stay."""
         earlier = self.domain(machine.name)
         self.remove(machine.name)
         folder = private_folder(
@@ -104,7 +104,7 @@ class MachineControl:
     def _boot(
         self, machine: layout.DesiredMachine, box: str, folder: Path, *, public_key: str
     ) -> None:
-        """Have Vagrant define and start a machine, and wait until it answers."""
+        """Let Vagrant define and start a machine, and wait until it answers."""
         values = vagrantfile.context(
             self._names,
             {machine.name: machine},
@@ -116,11 +116,11 @@ class MachineControl:
         (folder / "Vagrantfile").write_text(text, "utf-8")
         Vagrant(folder).up()
         domain = self.domain(machine.name)
-        assert domain is not None  # Vagrant has just made it
+        assert domain is not None  # Vagrant has just created it
         self._machines.ssh_machine(domain).wait_for_boot()
 
     def _note_new_volumes(self, machine: layout.DesiredMachine, *, earlier: Domain | None) -> None:
-        """Note which of the machine's disks get an owner: new ones, and those that an interrupted run began."""
+        """Record which of the machine's disks need an owner: new ones, and those of an interrupted run."""
         disks = libvirt.disks()
         interrupted = earlier is not None and not earlier.units
         self._new_volumes |= {
@@ -130,7 +130,7 @@ class MachineControl:
         }
 
     def owners(self, unit: Unit) -> Mapping[str, str]:
-        """By path, the owners of the volumes that were made for the unit in this run."""
+        """By path, the owners of the volumes that were created for the unit in this run."""
         return {
             volume.target: volume.new.owner
             for volume in unit.run.volumes
@@ -143,9 +143,9 @@ class MachineControl:
     # --- power
 
     def running(self, machine: str) -> Domain:
-        """The machine, resumed if it is paused, started if it is off."""
+        """The machine, which is resumed if it is paused, and started if it is off."""
         domain = self.domain(machine)
-        assert domain is not None  # it was made, or seen, a moment ago
+        assert domain is not None  # it was created or found just before
         if domain.shutting_down:
             self._power_off(domain, self._machines.ssh_machine(domain))
             domain = replace(domain, state=OFF)
@@ -168,7 +168,7 @@ class MachineControl:
             stamp = {**started.stamp, "address": connection.address}
             if stamp != domain.stamp:
                 libvirt.stamp(domain.name, stamp)
-        # Names that were spread while this machine was off did not include its units.
+        # While this machine was off, the names written to other machines did not include its units.
         self.spread_names()
         return started
 
@@ -180,9 +180,9 @@ class MachineControl:
         return replace(domain, state=RUNNING, reason="")
 
     def shut_down(self, domain: Domain, machine: SshMachine) -> None:
-        """Power a machine off. How its tasks ended is recorded first: it cannot be asked any more.
+        """Power a machine off. First record how its tasks ended, because it cannot be asked afterwards.
 
-        That it is shut down is recorded, too: it goes on when this command is killed.
+        Also record the shutdown itself, because it continues if this command is killed.
         """
         units: Mapping[str, Mapping[str, Any]] = domain.units
         tasks = [name for name, unit in domain.units.items() if machine_stamp.is_task(unit)]
@@ -211,8 +211,8 @@ class MachineControl:
         folder = self._names.machine(machine)
         domain = self.domain(machine)
         if domain is not None and domain.units and (domain.running or domain.paused):
-            # A machine that does not answer is removed all the same. A paused one is resumed first: its memory may
-            # have data that its volumes do not have yet.
+            # Remove a machine even if it does not answer. But resume a paused one first, because its memory may contain
+            # data that is not in its volumes yet.
             with suppress(EnvctlError):
                 connection = self._machines.ssh_machine(self.resumed(domain))
                 connection.run(
@@ -221,7 +221,7 @@ class MachineControl:
         SshMachine(machine, self._machines.key, folder / "known_hosts", "").disconnect()
         libvirt.undefine(self._names.domain(machine))
         if folder.is_symlink():
-            # What the link leads to is not envctl's.
+            # The link's target does not belong to envctl.
             folder.unlink()
         elif folder.exists():
             vagrant_cli.forget(folder)
@@ -254,7 +254,7 @@ class MachineControl:
 
 
 def _stamp_at_start(domain: Domain) -> Mapping[str, Any] | None:
-    """The stamp without what the start ends, and without an address: it may be another one."""
+    """The stamp without the events that the start ends, and without the address, which may change."""
     if domain.stamp is None:
         return None
     ended = ("address", machine_stamp.SHUTTING_DOWN)

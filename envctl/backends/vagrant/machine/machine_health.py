@@ -1,6 +1,6 @@
 """Checks and repairs a running machine: its clock, default route, host names and mounts.
 
-No time service runs in a machine, and its clock stops while the host is suspended: envctl sets it.
+Machines run no time service, and a machine's clock stops while the host is suspended. So envctl sets the clock.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
 
 TOLERANCE: Final = 2.0
-"""Seconds that a clock may be wrong."""
+"""How many seconds a clock may be off."""
 _TRIES: Final = 4
-"""How often a clock is read again when the answer took too long for a verdict."""
+"""How many times to read the clock if answers take too long for a verdict."""
 _TIMEOUT: Final = 30.0
 _DEFAULT: Final = "00000000"
 """The destination of the default route in the kernel's table."""
@@ -51,7 +51,7 @@ class MachineHealth:
 
     @property
     def is_late(self) -> bool:
-        """Whether its clock is wrong beyond doubt."""
+        """Whether the clock is certainly wrong."""
         return abs(self.ahead) - self.unsure > TOLERANCE
 
 
@@ -83,7 +83,7 @@ def check(machine: SshMachine, mounts: Sequence[Mount]) -> MachineHealth:
 
 
 def _offset(unit: str, clock: str, sent: float, received: float) -> tuple[float, float]:
-    """How many seconds a clock is ahead that was read between two moments here, and the error of that."""
+    """How many seconds a clock was ahead when it was read between two times here, and the uncertainty."""
     try:
         machine_time = float(clock)
     except ValueError as error:
@@ -92,7 +92,7 @@ def _offset(unit: str, clock: str, sent: float, received: float) -> tuple[float,
 
 
 def _names(hosts: str) -> Mapping[str, frozenset[str]]:
-    """By address, the host names that resolve to it."""
+    """By address, the host names for it."""
     names_by_host: dict[str, frozenset[str]] = {}
     for line in hosts.splitlines():
         address, *names = line.partition("#")[0].split() or [""]
@@ -110,7 +110,7 @@ def names_by_address(domains: Iterable[Domain]) -> Mapping[str, Sequence[str]]:
 
 
 def names_inside(domain: Domain, names: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
-    """The same as seen in one machine: units that share a machine find each other on its loopback."""
+    """The names as seen in one machine. Units that share a machine find each other on its loopback."""
     inside = dict(names)
     if any(unit.get("shared") for unit in domain.units.values()) and domain.address in inside:
         inside["127.0.0.1"] = inside.pop(domain.address)
@@ -120,7 +120,7 @@ def names_inside(domain: Domain, names: Mapping[str, Sequence[str]]) -> Mapping[
 def drift(
     health: MachineHealth, mounts: Sequence[Mount], names: Mapping[str, Sequence[str]]
 ) -> Iterator[Drift]:
-    """Where a machine has drifted from what it was made as; a start repairs all of it."""
+    """The differences of a machine from its creation. A start repairs all of them."""
     if health.is_late:
         word = "ahead of" if health.ahead > 0 else "behind"
         yield Drift(f"its clock is {abs(health.ahead):.0f} s {word} the host's", in_place=True)
@@ -137,7 +137,7 @@ def drift(
 
 
 def outdated_mounts(health: MachineHealth, mounts: Sequence[Mount]) -> Iterator[Drift]:
-    """Mounts that no longer show the host's folder; only a restart of the machine repairs them."""
+    """Mounts that no longer show the host's folder. Only restarting the machine repairs them."""
     yield from stale_mounts.drift(mounts, health.mounts, same_inodes=True)
 
 
@@ -155,7 +155,7 @@ def _lost(health: MachineHealth, names: Mapping[str, Sequence[str]]) -> Sequence
 def repair(machine: SshMachine, health: MachineHealth, gateway: str) -> None:
     """Set the clock and restore the default route."""
     if health.is_late:
-        # A relative change, so that the time the command takes to arrive does not matter.
+        # A relative change, so that it does not matter how long the command takes to arrive.
         machine.run(f"date -s 'now {-health.ahead:+.6f} seconds' >/dev/null", timeout=_TIMEOUT)
     if not health.has_route:
         machine.run(f"/run/envctl/busybox ip route replace default via {gateway}", timeout=_TIMEOUT)

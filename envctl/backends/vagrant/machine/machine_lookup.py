@@ -1,4 +1,4 @@
-"""Finds the machine of a unit, and how to reach it over SSH."""
+"""Finds the machine of a unit, and its SSH connection."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 class Machines:
-    """The machines of one environment, as libvirt has them now."""
+    """The machines of one environment, as libvirt lists them now."""
 
     def __init__(self, names: MachineNames) -> None:
         self._names = names
 
     @property
     def key(self) -> Path:
-        """The private key for all of them."""
+        """The private key for all machines of the environment."""
         return self._names.key
 
     def ssh_machine(self, domain: Domain) -> SshMachine:
-        """The SSH side of a machine, at the address in its stamp, or the one that libvirt knows."""
+        """The SSH connection of a machine, at the address in its stamp, or the one that libvirt knows."""
         from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
 
         name = self._names.unit(domain.name) or domain.name
@@ -33,7 +33,7 @@ class Machines:
         return SshMachine(name, self._names.key, self._names.machine(name) / "known_hosts", address)
 
     def domain_of(self, unit: str) -> Domain | None:
-        """The machine that a unit lives in."""
+        """The machine of a unit."""
         domain = libvirt.domain(self._names.domain(unit))
         if domain is not None and unit in domain.units:
             return domain

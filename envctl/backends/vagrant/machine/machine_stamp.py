@@ -1,6 +1,6 @@
-"""The stamp of a machine, kept in its libvirt metadata: what it and its units were made for. Pure.
+"""The stamp of a machine, in its libvirt metadata: what the machine and its units were created for. Pure.
 
-For each unit it has a note: what the unit was set up for, and what happened to it since.
+It has a note for each unit: what the unit was set up for, and the events since then.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any, Final
 NAMESPACE: Final = "https://envctl.dev/stamp/2"
 """The XML namespace of stamps; its number is the version of their format."""
 EVENTS: Final = ("hooks", "stopped", "ended")
-"""Keys of events in a note: hooks that have run, the record when it was stopped, its exit code."""
+"""Keys of events in a note: succeeded hooks, the record when it was stopped, its exit code."""
 
 
 SHUTTING_DOWN: Final = "shutting_down"
-"""The key of a machine that is being shut down; its next start removes it."""
+"""The key that marks a machine that is shutting down. Its next start removes the key."""
 
 
 def pack(stamp: Mapping[str, Any]) -> str:
-    """A stamp as text for XML."""
+    """A stamp as text for the XML."""
     return base64.b64encode(zlib.compress(json.dumps(stamp).encode())).decode()
 
 
@@ -50,13 +50,13 @@ def run_of(unit: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def with_unit(stamp: Mapping[str, Any], unit: str, **more: Any) -> Mapping[str, Any]:
-    """A stamp with more in the note of a unit; the unit must be in it."""
+    """A stamp with additions to the note of a unit, which must exist."""
     units = stamp["units"]
     return {**stamp, "units": {**units, unit: {**units[unit], **more}}}
 
 
 def without_events(stamp: Mapping[str, Any], unit: str) -> Mapping[str, Any]:
-    """A stamp without the events of a unit; the unit must be in it."""
+    """A stamp without the events of a unit, whose note must exist."""
     units = stamp["units"]
     note = {key: value for key, value in units[unit].items() if key not in EVENTS}
     return {**stamp, "units": {**units, unit: note}}

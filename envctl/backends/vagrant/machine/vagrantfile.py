@@ -1,4 +1,4 @@
-"""The values for the Vagrantfile of a machine. Pure."""
+"""The template values for a machine's Vagrantfile. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def context(
     key: str,
     public_key: str,
 ) -> Mapping[str, Any]:
-    """The values for the template; `boxes` has the boxes of these machines by name."""
+    """The template values; `boxes` has the boxes of these machines by name."""
     return {
         **FUNCTIONS,
         **processor(),
@@ -45,7 +45,7 @@ def _machine(
 ) -> Mapping[str, Any]:
     host = names.scope.environment if machine.name == SHARED else machine.name
     return {
-        # Never hexadecimal digits only (see names.vagrant_name); together with the prefix, the domain's name.
+        # Never only hexadecimal digits (see names.vagrant_name). The prefix and this name form the domain's name.
         "name": f"_{machine.name}",
         "box": box,
         "cpus": machine.cpus,
@@ -57,7 +57,7 @@ def _machine(
 
 
 def disks(machine: DesiredMachine, name_of: Callable[[str], str]) -> Sequence[Mapping[str, str]]:
-    """The disks of a machine's volumes; a machine finds each by its serial number."""
+    """The disks of a machine's volumes. A machine finds each by its serial number."""
     return [
         {"path": name_of(volume.name), "size": machine.disk_size, "serial": f"volume{number}"}
         for number, volume in enumerate(machine.volumes)
@@ -65,7 +65,7 @@ def disks(machine: DesiredMachine, name_of: Callable[[str], str]) -> Sequence[Ma
 
 
 def _tag(mount: Mount) -> str:
-    """The tag that Vagrant gives a shared folder in the machine."""
+    """The tag that Vagrant gives to a shared folder in the machine."""
     return hashlib.md5(mount.source.encode(), usedforsecurity=False).hexdigest()[:31]
 
 
@@ -73,7 +73,7 @@ def _words(machine: DesiredMachine, host: str, public_key: str) -> Sequence[str]
     return [
         "console=ttyS0",
         "quiet",
-        # There are no AppArmor profiles or tools in a machine.
+        # Machines have no AppArmor profiles or tools.
         "apparmor=0",
         f"envctl.host={host}",
         *(

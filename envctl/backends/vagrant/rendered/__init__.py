@@ -1,1 +1,1 @@
-"""The folder that `render` writes: a Vagrantfile and scripts that work without envctl. Pure."""
+"""The folder from `render`: a Vagrantfile and scripts that work without envctl. Pure."""

@@ -19,7 +19,7 @@ _FIRST: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The network of the machines. Like Compose's, its name has the project and environment, not the checkout."""
+    """The network of the machines. Like Compose's, its name contains the project and environment, not the checkout."""
 
     name: str
     numbers: Mapping[str, int]
@@ -27,7 +27,7 @@ class Network:
     names: Mapping[str, Sequence[str]]
     """By machine, the names of its units."""
     ports: Mapping[str, int]
-    """Host ports for those that the spec leaves open, by key."""
+    """Host ports for the ports that the spec leaves open, by key."""
 
     @classmethod
     def of(cls, plan: Plan) -> Network:
@@ -63,7 +63,7 @@ class Network:
     def table(self, machine: str, *, shared: bool) -> Sequence[Mapping[str, Any]]:
         """The host names for a machine, and the last numbers of their addresses.
 
-        Units that share a machine find each other on its loopback, as with `up`.
+        Units in the same machine find each other on its loopback, as with `up`.
         """
         return [
             {

@@ -17,11 +17,11 @@ PUBLISHED: Final[Mapping[str, str]] = {
     "ubuntu:24.04": "bento/ubuntu-24.04",
     "ubuntu:22.04": "bento/ubuntu-22.04",
 }
-"""By base, the box in Vagrant's catalogue with the same distribution, available for several providers."""
+"""By base, the box of the same distribution in Vagrant's catalogue, available for several providers."""
 
 
 def published_box(source: Source) -> str:
-    """The name of the published box for a source. EnvctlError if none is known."""
+    """The name of the published box for a source. EnvctlError if it is unknown."""
     base = source.base if isinstance(source, Build) else boot.KERNEL_BASE
     box = base.box or PUBLISHED.get(base.name, "")
     if not box:

@@ -16,20 +16,20 @@ from envctl.plan.model import Kind, Unit
 
 TEMPLATE: Final = "vagrant/start.sh.j2"
 _PATIENCE: Final = 60
-"""Seconds for a unit without a probe to run."""
+"""How many seconds a unit without a health check must run."""
 _LINES: Final = 30
-"""How many of its last log lines are shown if a unit does not start."""
+"""How many log lines to show if a unit does not start."""
 _TASK: Final = 3600
 _GRACE: Final = 5.0
-"""Seconds added to a probe's timeout."""
+"""How many seconds are added to a health check's timeout."""
 
 
 def context(unit: Unit, paths: UnitPaths) -> Mapping[str, Any]:
-    """The values for the script's template."""
+    """The template values of the script."""
     unit_probe = unit.run.probe
     patience = _TASK if unit.kind is Kind.TASK else _PATIENCE
     if unit_probe is not None and unit.kind is not Kind.TASK:
-        # As long as `up` waits.
+        # The same time as `up` waits.
         patience = ceil(unit_probe.start_period + unit_probe.retries * unit_probe.interval)
     return {
         **FUNCTIONS,
@@ -46,7 +46,7 @@ def context(unit: Unit, paths: UnitPaths) -> Mapping[str, Any]:
 
 
 def _probe(unit: Unit, paths: UnitPaths) -> str:
-    """The shell command that runs the probe once; "" without a probe."""
+    """The shell command that runs the health check once; "" without one."""
     unit_probe, unit_process = unit.run.probe, unit.run.process
     if unit_probe is None:
         return ""

@@ -1,4 +1,4 @@
-"""The rendered folder: a Vagrantfile, scripts for each machine, and its units; it works without envctl. Pure."""
+"""The rendered folder: a Vagrantfile, scripts for each machine, and its units. It works without envctl. Pure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _TRUST: Final = "trust/ca.crt"
 
 
 def artifacts(plan: Plan, *, trust: Path | None = None) -> tuple[Artifact, ...]:
-    """The files of the rendered folder; with `trust`, its builds trust that CA bundle while they run."""
+    """The files of the rendered folder. With `trust`, its builds trust that CA bundle while they run."""
     network = Network.of(plan)
     files = {
         "Vagrantfile": _template(
@@ -82,7 +82,7 @@ def _text(path: str, text: str, mode: int = 0o644) -> Artifact:
 
 
 def _machines(plan: Plan) -> Mapping[str, list[Unit]]:
-    """By machine, its units in the order in which they start."""
+    """By machine, its units in start order."""
     machines: dict[str, list[Unit]] = {}
     for unit in plan.units:
         machines.setdefault(machine_name(plan, unit), []).append(unit)
@@ -114,7 +114,7 @@ def _machine(
 
 
 def _container(name: str, source: Source) -> Mapping[str, Any]:
-    """The values for the script that pulls or builds a container image in a machine."""
+    """The template values of the script that pulls or builds a container image in a machine."""
     shared = {"name": name, "tag": container.NAME, "engine": "\n".join(container.start_engine())}
     if isinstance(source, ReadyImage):
         return {**shared, "image": source.image}
@@ -131,7 +131,7 @@ def _container(name: str, source: Source) -> Mapping[str, Any]:
 
 
 def _folder(source: DockerfileBuild) -> str:
-    """The folder of a Dockerfile's build context; the Dockerfile is beside it."""
+    """The folder of a Dockerfile's build context. The Dockerfile is next to it."""
     return f"context/{slug(posixpath.basename(source.context) or 'project')}-{source.digest[:12]}"
 
 
@@ -226,7 +226,7 @@ def _volumes(unit: Unit) -> Sequence[Mapping[str, str]]:
 
 
 def _mount(plan: Plan, mount: Mount) -> Mapping[str, Any]:
-    """A mounted folder; one inside the project is relative to it, so that the project can move."""
+    """A mounted folder. A path inside the project is relative to it, so that the project can move."""
     root = plan.scope.root.rstrip("/")
     inside = mount.source == root or mount.source.startswith(f"{root}/")
     source = mount.source[len(root) :] if inside else mount.source

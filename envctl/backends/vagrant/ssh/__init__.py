@@ -1,1 +1,1 @@
-"""The way into a machine: one shared SSH connection, and what uses it (commands, ports, systemd, HTTP probes)."""
+"""Access to a machine: one shared SSH connection, and its uses (commands, ports, systemd, HTTP health checks)."""

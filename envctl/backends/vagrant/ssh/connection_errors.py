@@ -1,7 +1,7 @@
-"""Errors of machines that cannot be reached, and how long each was waited for.
+"""Errors of unreachable machines, and how long each machine was waited for.
 
-A permanent error, such as another host key, ends the wait at once. How long a machine was waited for is remembered in this
-process: otherwise several changes of one command would wait for it one after the other.
+A permanent error, such as another host key, ends the wait at once. This process remembers how long it has waited for a
+machine. Otherwise several changes of one command would wait for it one after the other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from envctl.errors import EnvctlError
 
 _LASTS: Final = 300.0
-"""Seconds after which a machine that did not answer may be waited for again."""
+"""How many seconds pass before this process waits again for a machine that did not answer."""
 _AGAIN: Final = "run `envctl down` and `envctl up`: `down` works without the machine"
 _KEY_SIGNS: Final = (
     "UNPROTECTED PRIVATE KEY",
@@ -22,11 +22,11 @@ _KEY_SIGNS: Final = (
     "error in libcrypto",
 )
 _failed: dict[Path, tuple[float, float, EnvctlError]] = {}
-"""By connection: when it failed, how many seconds it was tried, and the error."""
+"""By connection: the time of the failure, how many seconds it was tried, and the error."""
 
 
 def permanent_error(unit: str, address: str, key: Path, details: str) -> EnvctlError | None:
-    """The error for ssh's message if another try would fail in the same way, else None."""
+    """The error for ssh's message if another try would fail in the same way, otherwise None."""
     if "HOST IDENTIFICATION HAS CHANGED" in details or "Host key verification failed" in details:
         return EnvctlError(
             f"{unit}: the host key at {address} is not the one of its machine",
@@ -64,7 +64,7 @@ def temporary_error(unit: str, address: str, details: str) -> EnvctlError:
 
 
 def time_waited(connection: Path, patience: float) -> float:
-    """Seconds that a machine was waited for in vain. EnvctlError if that is already as long as `patience`."""
+    """How many seconds were spent waiting for a machine in vain. EnvctlError if that is `patience` or more."""
     when, seconds, error = _failed.get(connection, (0.0, 0.0, None))
     if error is None or time.monotonic() - when > _LASTS:
         return 0.0
@@ -74,11 +74,11 @@ def time_waited(connection: Path, patience: float) -> float:
 
 
 def remember(connection: Path, error: EnvctlError, seconds: float) -> EnvctlError:
-    """Remember an error and how long the machine was waited for; the error."""
+    """Record an error and how long the machine was waited for, and return the error."""
     _failed[connection] = time.monotonic(), seconds, error
     return error
 
 
 def forget(connection: Path) -> None:
-    """Forget failures: the machine answers, or was restarted."""
+    """Forget failures, because the machine answers or was restarted."""
     _failed.pop(connection, None)

@@ -1,7 +1,7 @@
-"""Runs an HTTP probe through the SSH connection of a machine.
+"""Runs an HTTP health check through the SSH connection of a machine.
 
-The request is made from inside the machine, but no process starts there and no tool is needed: on an emulated processor
-a Python that did it took longer than a probe's timeout (docs/decisions/machines.md).
+The request comes from inside the machine, but starts no process there and needs no tool. On an emulated processor, a
+Python program for it took longer than a check's timeout (docs/decisions/machines.md).
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
 
 _PLAIN: Final = re.compile(r"http://[a-zA-Z0-9._-]+(:\d+)?(/[!-~]*)?")
-"""The URLs that are probed here. For others, such as HTTPS, whose certificates the machine has, a tool runs inside."""
+"""The URLs that are checked here. For others, such as HTTPS with certificates in the machine, a tool runs inside."""
 _SHOWN: Final = 400
-"""Bytes of an error response's body that are shown."""
+"""How many bytes of an error response's body are shown."""
 
 
 def is_reachable(probe: Probe) -> bool:
-    """Whether the probe can run without a process in the machine."""
+    """Whether the check can run without a process in the machine."""
     return probe.kind is ProbeKind.HTTP and bool(_PLAIN.fullmatch(probe.test[0]))
 
 
 def ask(probe: Probe, machine: SshMachine) -> tuple[bool, str]:
-    """Run the probe once: whether it passed, and its message. EnvctlError if the machine does not answer."""
+    """Run the check once: whether it passed, and its message. EnvctlError if the machine does not answer."""
     from http.client import HTTPConnection, HTTPException
 
     url = urlsplit(probe.test[0])

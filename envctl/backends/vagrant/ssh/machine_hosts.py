@@ -1,4 +1,4 @@
-"""How the running machines of an environment are reached over SSH, for `envctl ssh-config`."""
+"""How to reach the running machines of an environment by SSH, for `envctl ssh-config`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from envctl.backends.vagrant.names import MachineNames
 
 
 def ssh_hosts(names: MachineNames, machines: Machines) -> list[SshHost]:
-    """The machines of the environment that run and have units."""
+    """The running machines of the environment that have units."""
     domains = libvirt.domains(f"{names.prefix}_").values()
     reached = [
         (tuple(domain.units), machines.ssh_machine(domain))

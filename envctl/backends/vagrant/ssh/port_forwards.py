@@ -1,6 +1,6 @@
 """Forwards ports of this host to a machine, over its shared SSH connection.
 
-A machine's stamp has the host's port by ADDRESS/PORT, where PORT is the one in the machine.
+A machine's stamp maps ADDRESS/PORT to the host's port, where PORT is the port in the machine.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from envctl.plan.model import Port, Unit
 
 
 def by_key(ports: Sequence[Port]) -> Mapping[str, int]:
-    """The host's ports as a machine's stamp has them."""
+    """The host's ports in the format of a machine's stamp."""
     return {f"{port.address}/{port.container}": port.host for port in ports}
 
 
 def missing(ports: Mapping[str, int], machine: SshMachine) -> Sequence[str]:
-    """The keys of ports at which the machine's connection does not listen; another program's socket does not count."""
+    """The keys of ports on which the machine's connection does not listen. Sockets of other programs do not count."""
     if not ports:
         return ()
     process = machine.connected()
@@ -60,7 +60,7 @@ def _sockets_of(process: int) -> frozenset[str]:
 
 
 def _listening_by_port() -> Mapping[tuple[str, int], frozenset[str]]:
-    """By address and port, the inode numbers of the sockets that listen there."""
+    """By address and port, the inode numbers of the listening sockets."""
     sockets: dict[tuple[str, int], frozenset[str]] = {}
     for address, port, inode in listening():
         host = str(IPv4Address(int(address, 16).to_bytes(4, sys.byteorder)))

@@ -1,4 +1,4 @@
-"""The key pair that opens the machines of an environment."""
+"""The key pair for the machines of an environment."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _PUBLIC: Final = re.compile(r"ssh-ed25519 ([A-Za-z0-9+/=]+)(\s|$)")
 
 
 def make_key(path: Path) -> str:
-    """The public key of the private key at `path`, made if it does not exist.
+    """The public key of the private key at `path`. Creates the key if it does not exist.
 
-    EnvctlError if it is a link, another user's, readable by others, or no key: others could know a key that came with the
-    project.
+    EnvctlError if the file is a link, belongs to another user, is readable by others, or is not a key: others could
+    know a key that came with the project.
     """
     if not os.path.lexists(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,4 +1,4 @@
-"""Runs commands in machines over SSH: each has one shared connection, which also forwards ports."""
+"""Runs commands in machines by SSH. Each machine has one shared connection, which also forwards ports."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from envctl.backends.vagrant.ssh import systemd_client
 
 BOOT_TIMEOUT: Final = 300.0
-"""Seconds to wait for a machine that was just started."""
+"""How many seconds to wait for a machine that was just started."""
 CONNECT_TIMEOUT: Final = 60.0
-"""Seconds to wait for any other machine."""
+"""How many seconds to wait for any other machine."""
 TIMEOUT: Final = 120.0
-"""Seconds that one of envctl's own commands in a machine may take."""
+"""The timeout of envctl's own commands in a machine, in seconds."""
 ANSWER_TIMEOUTS: Final = (10.0, 30.0)
-"""Seconds to wait for systemd's answer: first and second try. An emulated, busy machine takes long."""
+"""How many seconds to wait for systemd's answer at the first and second try. A busy emulated machine takes long."""
 _Answer = TypeVar("_Answer")
 _MASTER_PID: Final = re.compile(rb"\(pid=(\d+)\)")
 
 
 @dataclass(frozen=True, slots=True)
 class SshMachine:
-    """The SSH side of a machine: where it is, its key and its host key."""
+    """The SSH connection of a machine: its address, key and host key."""
 
     unit: str
     key: Path
@@ -48,15 +48,15 @@ class SshMachine:
     # --- the connection
 
     def connect(self, *, patience: float | None = None) -> None:
-        """Make the shared connection, if there is none. EnvctlError if the machine does not answer within `patience` seconds.
+        """Open the shared connection if needed. EnvctlError if the machine does not answer within `patience` seconds.
 
-        A machine that was waited for in vain before, by this process, is not waited for again.
+        If this process has already waited for the machine in vain, it does not wait again.
         """
         if not self.connected():
             self._connect(CONNECT_TIMEOUT if patience is None else patience, patience)
 
     def wait_for_boot(self) -> None:
-        """Make the shared connection to a machine that was just started. EnvctlError as for `connect`."""
+        """Open the shared connection to a machine that was just started. EnvctlError as for `connect`."""
         self._connect(BOOT_TIMEOUT, None)
 
     def _connect(self, timeout: float, patience: float | None) -> None:
@@ -79,16 +79,16 @@ class SshMachine:
             )
 
     def _master(self, patience: float | None = None) -> str:
-        """Start the SSH master process, which goes to the background; "" or the reason why it failed."""
+        """Start the SSH master process in the background; "" or the reason for the failure."""
         import tempfile
 
-        # ssh uses the first value of an option.
+        # ssh uses the first value that an option gets.
         first_options = (
             [] if patience is None else ["-o", f"ConnectTimeout={max(1, round(patience))}"]
         )
 
         with tempfile.TemporaryFile() as log:
-            # A file, not a pipe: the master outlives this process.
+            # Use a file instead of a pipe, because the master outlives this process.
             try:
                 done = subprocess.run(
                     [
@@ -105,7 +105,8 @@ class SshMachine:
                     stderr=log,
                     start_new_session=True,
                     check=False,
-                    # ConnectTimeout covers the TCP connection and banner only, not a machine that then stays silent.
+                    # ConnectTimeout covers only the TCP connection and the banner, but a machine may become silent
+                    # after that.
                     timeout=CONNECT_TIMEOUT if patience is None else max(2.0, 2 * patience),
                 )
             except subprocess.TimeoutExpired:
@@ -115,7 +116,7 @@ class SshMachine:
         return "" if done.returncode == 0 else text or "no answer"
 
     def connected(self) -> int:
-        """The process id of the SSH master; 0 if there is no live one."""
+        """The pid of the SSH master; 0 if it is not running."""
         done = self._control("check") if self.control.exists() else None
         if done is None or done.returncode:
             return 0
@@ -123,7 +124,7 @@ class SshMachine:
         return int(match[1]) if match else 0
 
     def disconnect(self) -> None:
-        """Close the shared connection and all that it forwards."""
+        """Close the shared connection and all its forwards."""
         connection_errors.forget(self.control)
         if self.control.exists():
             self._control("exit")
@@ -131,9 +132,9 @@ class SshMachine:
             socket_file.unlink(missing_ok=True)
 
     def forward(self, address: str, port: int, inside: int, *, cancel: bool = False) -> str:
-        """Forward a port of this host to one of the machine, until the connection closes, or cancel that.
+        """Forward a port of this host to a port of the machine until the connection closes, or cancel the forward.
 
-        "" if it worked, else the reason, for example that another program has the port.
+        Returns "" on success, otherwise the reason, for example that another program uses the port.
         """
         spec = f"{address}:{port}:127.0.0.1:{inside}"
         if cancel:
@@ -144,9 +145,9 @@ class SshMachine:
         return (reason or "ssh gives no reason") if done.returncode else ""
 
     def dial(self, target: str, timeout: float, *, patience: float | None = None) -> socket.socket:
-        """A connection, through the shared one, to HOST:PORT as seen from the machine, or to a socket in it.
+        """A connection, through the shared one, to HOST:PORT as seen from the machine, or to a socket there.
 
-        No process starts in the machine for it. If the connection is refused there, it closes at once.
+        This starts no process in the machine. If the connection is refused there, it closes at once.
         """
         name = hashlib.sha256(target.encode()).hexdigest()[:8]
         socket_path = self.control.with_name(f"{self.control.name}.{name}")
@@ -154,7 +155,7 @@ class SshMachine:
             return _opened(socket_path, timeout)
         self.connect(patience=patience)
         spec = f"{socket_path}:{target}"
-        # The master may still have a forward whose socket on this host was removed.
+        # The master may still have a forward whose socket on this host was removed. Cancel it.
         self._control("cancel", "-L", spec)
         socket_path.unlink(missing_ok=True)
         done = self._control("forward", "-L", spec)
@@ -173,7 +174,7 @@ class SshMachine:
         return self._ask(lambda init: init.services(names), patience=patience)
 
     def main_process(self, service: str) -> int:
-        """The main process id of a service, in the machine; 0 if it does not run. EnvctlError if systemd does not answer."""
+        """The main pid of a service in the machine; 0 if it is not running. EnvctlError if systemd does not answer."""
         return self._ask(lambda init: init.main_process(service))
 
     def _ask(
@@ -207,7 +208,7 @@ class SshMachine:
         timeout: float = TIMEOUT,
         patience: float | None = None,
     ) -> str:
-        """Run a shell script in the machine as root, with `data` as its input; its output, up to MAX_OUTPUT bytes.
+        """Run a shell script in the machine as root, with `data` as input; its output, up to MAX_OUTPUT bytes.
 
         `patience` is how many seconds to wait for the machine. EnvctlError if the script fails or takes too long.
         """
@@ -236,7 +237,7 @@ class SshMachine:
         timeout: float | None,
         over: Event | None = None,
     ) -> int:
-        """Run a shell script in the machine, passing its streams on; its exit code. See run_streaming."""
+        """Run a shell script in the machine and pass on its streams; its exit code. See run_streaming."""
         self._have_connection()
         return run_streaming(
             [*self._ssh(), "-T", self._who, script],
@@ -254,9 +255,9 @@ class SshMachine:
 
     @contextmanager
     def lines(self, script: str) -> Iterator[Iterator[bytes]]:
-        """The lines that a shell script in the machine prints; it is ended on exit.
+        """The lines that a shell script in the machine prints. The script is terminated on exit.
 
-        EnvctlError after the last line if it failed, and at a line of more than MAX_OUTPUT bytes.
+        EnvctlError after the last line if the script failed, and for a line of more than MAX_OUTPUT bytes.
         """
         self._have_connection()
         with subprocess.Popen(
@@ -282,13 +283,13 @@ class SshMachine:
     # --- parts
 
     def _have_connection(self, patience: float | None = None) -> None:
-        # If the master has died, ssh makes a connection of its own.
+        # If the master has died, ssh would open its own connection.
         if not self.control.exists():
             self.connect(patience=patience)
 
     @property
     def control(self) -> Path:
-        """The master's socket: in a private folder, with a path short enough for a socket."""
+        """The master's socket, in a private folder, with a path that is short enough for a socket."""
         name = hashlib.sha256(f"{self.key}\0{self.unit}".encode()).hexdigest()[:20]
         return sockets() / name
 
@@ -326,12 +327,12 @@ class SshMachine:
 
 
 def _file(path: Path) -> str:
-    """A path as the value of an ssh option: ssh splits at spaces and expands `%`."""
+    """A path as the value of an ssh option. ssh splits values at spaces and expands `%`."""
     return '"' + str(path).replace("%", "%%") + '"'
 
 
 def sockets() -> Path:
-    """The user's private folder for sockets. EnvctlError if others can write there."""
+    """The user's private folder for sockets. EnvctlError if others can write to it."""
     candidates = (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"), "/tmp")  # noqa: S108 - closed to others below
     base = next(path for path in candidates if path and os.path.isdir(path))  # noqa: PTH112 - path may be None
     folder = Path(base) / f"envctl-{os.getuid()}"

@@ -1,4 +1,4 @@
-"""Runs a command and passes its streams on in threads, until it exits or is no longer needed."""
+"""Runs a command and passes on its streams in threads, until the command exits or is no longer needed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run_streaming(
 ) -> int:
     """Run a command; its exit code. TimeoutError after `timeout` seconds.
 
-    Setting `over` ends it early. An error that a writer raises ends it, too, and is raised here.
+    Setting `over` ends it early. An error in a writer ends it, too, and is raised here.
     """
     over, ended, failures = over or Event(), Event(), list[BaseException]()
     process = subprocess.Popen(
@@ -30,12 +30,12 @@ def run_streaming(
         stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # Unbuffered: the SSH master has these streams open, too, until the command in the machine exits. Closing a
-        # buffered stream would wait for a reader, and so for that.
+        # Unbuffered, because the SSH master keeps these streams open until the command in the machine exits. Closing a
+        # buffered stream would wait for a reader, and so for the command.
         bufsize=0,
     )
-    # Each stream is closed by the thread that uses it. Were it closed here, its number could become that of another
-    # stream while the thread is about to read: it would take the first data of the next command.
+    # Each thread closes the stream that it uses. If the stream were closed here, another stream could get its number
+    # while the thread is about to read, and the thread would take the first data of the next command.
     if stdin:
         Thread(target=_feed, args=(stdin, process.stdin, ended), daemon=True).start()
     readers = [
@@ -51,10 +51,10 @@ def run_streaming(
             for reader in readers:
                 reader.join()
     finally:
-        # Errors from here on are caused by the end, not by writers.
+        # Later errors come from the end of the command, not from writers.
         failed = failures[:1]
         ended.set()
-        # Without effect on a process that has exited.
+        # Has no effect on a process that has exited.
         process.kill()
         process.wait()
     if failed:

@@ -1,4 +1,4 @@
-"""Asks a machine's systemd over D-Bus, as `systemctl` does, but from this host: no process starts in the machine.
+"""Asks a machine's systemd over D-Bus, like `systemctl`, but from this host, so that no process starts in the machine.
 
 Source: https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.systemd1.html
 """
@@ -18,24 +18,24 @@ from envctl.lazy_dataclass import dataclass
 from envctl.plan.state import Status
 
 SOCKET: Final = "/run/systemd/private"
-"""systemd's private socket, for root only; it exists without a message bus, too."""
+"""systemd's private socket, for root only. It exists even without a message bus."""
 _NAME: Final = "org.freedesktop.systemd1"
 _ROOT: Final = "/org/freedesktop/systemd1"
 _MANAGER: Final = DBusAddress(_ROOT, _NAME, f"{_NAME}.Manager")
 _HELLO: Final = b"\0AUTH EXTERNAL " + b"0".hex().encode() + b"\r\nBEGIN\r\n"
-"""Authenticates as root: in the machine, the peer is the SSH server, which runs as root.
+"""Authenticates as root, because in the machine the peer is the SSH server, which runs as root.
 
-Sent at once, as systemd's own clients do: data after a separate BEGIN would stay unread until more comes
+Sent in one piece, like systemd's own clients do: data after a separate BEGIN would stay unread until more data comes
 (https://github.com/systemd/systemd/pull/24875).
 """
 _CHUNK: Final = 64 * 1024
 _KILLED: Final = (2, 3)
-"""CLD_KILLED and CLD_DUMPED: the process was ended by a signal."""
+"""CLD_KILLED and CLD_DUMPED: a signal ended the process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The state of a systemd service, the job that systemd is doing for it and, if its process has exited, how it exited."""
+    """The state of a systemd service: its pending job, if any, and how its process exited, if it did."""
 
     load: str
     active: str
@@ -48,15 +48,15 @@ class Service:
     @property
     def state(self) -> tuple[Status, int | None]:
         """The status of its process, and its exit code if it has exited."""
-        # A shell adds 128 for a process that was ended by a signal.
+        # Like a shell, add 128 if a signal ended the process.
         code = self.exit_status + (128 if self.exit_how in _KILLED else 0)
         if self.sub == "auto-restart":
             return Status.RESTARTING, code
         if self.sub == "start-post":
-            # Of a container: its client runs and it does not yet. Of a task: its exit is being recorded.
+            # A container's client is running, but the container is not yet. Or a task's exit is being recorded.
             return Status.STARTING, None
         if self.sub == "stop-post":
-            # Its exit is being recorded; whether it restarts is open.
+            # The exit is being recorded, and it is not known whether the service restarts.
             return Status.UNKNOWN, None
         if self.active == "active" and self.sub == "exited":
             return Status.EXITED, 0
@@ -73,7 +73,7 @@ class Service:
 
     @property
     def is_being_stopped(self) -> bool:
-        """Whether its process is running, and systemd has been asked to stop it."""
+        """Whether its process is running, but systemd was asked to stop it."""
         return self.is_running and self.job == "stop"
 
 
@@ -102,7 +102,7 @@ class SystemdClient:
         }
 
     def main_process(self, name: str) -> int:
-        """The main process id of a service, in the machine; 0 if it does not run."""
+        """The main pid of a service in the machine; 0 if it is not running."""
         (listed,) = self._call(_MANAGER, "ListUnitsByNames", "as", ([name],))
         return int(self._property(listed[0][6], "MainPID"))
 

@@ -1,4 +1,4 @@
-"""Units that are container images: a Docker engine in the machine runs them, on the machine's network. Pure.
+"""Units that are container images. A Docker engine in the machine runs them, on the machine's network. Pure.
 
 The image is a file in the machine's box and is loaded when the unit is first set up.
 """
@@ -20,11 +20,11 @@ from envctl.plan.image_volumes import parted
 from envctl.plan.model import Build, Unit
 
 IMAGE: Final = "/var/lib/envctl/image.tar"
-"""The image in a box, as `docker save` writes it."""
+"""The image in a box, as a file from `docker save`."""
 VOLUMES: Final = "/var/lib/envctl/volumes"
-"""Where the disks of volumes are mounted in the machine; the container mounts them at their targets."""
+"""Where the machine mounts the disks of volumes. The container mounts them at their targets."""
 NAME: Final = "envctl"
-"""The tag of the image and the name of the container, in the machine."""
+"""The image's tag and the container's name, in the machine."""
 AFTER: Final = f"ExecStopPost=-/usr/bin/docker rm --force {NAME}"
 """Removes the container when its client has exited, for whatever reason."""
 _RUNS: Final = (
@@ -32,14 +32,14 @@ _RUNS: Final = (
     " do kill -0 $$MAINPID 2>/dev/null || exit 0; sleep 0.3; done"
 )
 STARTED: Final = f"ExecStartPost=/bin/sh -c '{_RUNS}; sleep 0.5; {_RUNS}'"
-"""Waits until the container runs: its client starts seconds before it, and exits a moment after it.
+"""Waits until the container runs, because its client starts seconds before it, and exits a moment after it.
 
-Checked twice, half a second apart, so that a container that exits at once does not count as started.
+It checks twice, half a second apart, so that a container that exits at once does not count as started.
 """
 MODULES: Final = ("overlay",)
 """Kernel modules that the engine needs to store images."""
 TIMEOUT: Final = 900.0
-"""Seconds that setting up may take: the image may have to be loaded from a file."""
+"""The timeout for setting up, in seconds: the image may have to be loaded from a file."""
 _NOTHING: Final[Mapping[str, str]] = {}
 _DAEMON: Final = "dockerd --bridge=none --iptables=false --ip-masq=false --userland-proxy=false --live-restore=false"
 
@@ -50,7 +50,7 @@ def runs_in_container(unit: Unit) -> bool:
 
 
 def volume_path(volume: str) -> str:
-    """Where the disk of a volume is mounted in the machine."""
+    """Where the machine mounts the disk of a volume."""
     return f"{VOLUMES}/{quote(volume, safe='')}"
 
 
@@ -89,7 +89,7 @@ def setup_commands(unit: Unit, secrets: Sequence[str]) -> Iterator[str]:
 
 
 def client_script(unit: Unit) -> str:
-    """The unit's script: it becomes the container's client, with the container's streams and exit code."""
+    """The unit's script, which becomes the container's client, with the container's streams and exit code."""
     return f"docker rm --force {NAME} >/dev/null 2>&1\n{_client(unit, f'--name={NAME}')}\n"
 
 
@@ -105,7 +105,7 @@ def _client(unit: Unit, *options: str) -> str:
     run = (*_run(unit, *options), NAME)
     if not unit.run.process.secret_env:
         return f"exec {words((*run, *(argv or ())))}"
-    # What reads the secrets takes the place of the image's entrypoint, which it becomes.
+    # The secrets wrapper replaces the image's entrypoint, and executes it afterwards.
     program, *arguments = wrapped(unit.run, ())
     start = words((*run[:-1], f"--entrypoint={program}", NAME, *arguments))
     of_image = f"{_of_image('Entrypoint')} {_of_image('Cmd') if argv is None else ''}"
@@ -151,7 +151,7 @@ def _run(unit: Unit, *options: str) -> Iterator[str]:
 
 
 def _called(volume: str) -> str:
-    """The name that a volume has in the engine."""
+    """The name of a volume in the engine."""
     image_volume = parted(volume)
     if image_volume is None:
         return volume
@@ -184,7 +184,7 @@ def command(
 ) -> str:
     """A shell command that runs `argv` in the container; None keeps the container's user or directory.
 
-    `secret_exports` are commands that export the variables `secret_names`: the engine's client passes their values on.
+    `secret_exports` are commands that export the variables `secret_names`. The engine's client passes their values on.
     """
     options = ["--interactive", *(["--tty"] if tty else [])]
     options += [f"--env={name}" for name in secret_names] if secret_exports else []

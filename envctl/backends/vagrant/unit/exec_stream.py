@@ -1,7 +1,8 @@
 """Runs a command in a machine and reads its output until the command itself has exited.
 
-The end of its streams would be too late: a process that it left running may keep them open for ever. So a shell around
-the command writes a mark with the exit code to both streams when the command exits; all its own output comes before that.
+The end of the streams would be too late, because a process that the command left running may keep them open. So a shell
+around the command writes a mark with the exit code to both streams when the command exits. All the command's own output
+comes before the mark.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ _LOST: Final = 255
 
 
 def run(unit: str, machine: SshMachine, execution: Execution, script: Callable[[str], str]) -> int:
-    """Run the script that `script` makes from a mark for its environment; its exit code.
+    """Run the script that `script` returns for a mark in the environment; its exit code.
 
-    If this function ends early, the command is killed in the machine: all processes with the mark are.
+    If this function ends early, it kills the command in the machine: all processes with the mark.
     """
     mark = new_mark()
     text = script(mark)
@@ -54,7 +55,7 @@ def run(unit: str, machine: SshMachine, execution: Execution, script: Callable[[
 def _heard(unit: str, machine: SshMachine, execution: Execution, text: str) -> int:
     finished = Event()
     streams: list[EndMarkWriter] = []
-    # Not the mark in the environment: a command that prints its environment would print it, too.
+    # A different mark than in the environment, because a command that prints its environment would print that one.
     end_mark = new_mark()
 
     def check_ended() -> None:
@@ -87,9 +88,9 @@ def _heard(unit: str, machine: SshMachine, execution: Execution, text: str) -> i
 
 
 def around(text: str, mark: str) -> str:
-    """A shell script that runs another one and writes the mark when that has exited."""
-    # The inner shell reports a killed child on its standard error, which is not output of the command: it goes to
-    # /dev/null. The mark is in two parts, since `ps` in the command would print this shell's arguments.
+    """A shell script that runs another script and writes the mark after it has exited."""
+    # The inner shell reports a killed child on its standard error. That is not the command's output, so it goes to
+    # /dev/null. The mark is in two parts, because `ps` in the command would print this shell's arguments.
     half = len(mark) // 2
     parts = f"{mark[:half]} {mark[half:]}"
     return (
@@ -99,10 +100,10 @@ def around(text: str, mark: str) -> str:
 
 
 def _end(machine: SshMachine, mark: str) -> bool:
-    """Kill a command and all processes that it started; whether none is left."""
-    # A pattern that does not match itself on this command's line.
+    """Kill a command and all processes that it started. Returns whether all are gone."""
+    # A pattern that does not match its own command line.
     pattern = f"[{mark[0]}]{mark[1:]}"
-    # Several times, as what was killed may take a while to end on a busy machine, and may have started more.
+    # Try several times: killed processes take a while to end on a busy machine, and may have started more.
     script = (
         "tries=0; while :; do found=;"
         f" for one in $(grep -la {pattern} /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null);"
@@ -117,7 +118,7 @@ def _end(machine: SshMachine, mark: str) -> bool:
 
 
 class EndMarkWriter:
-    """Passes data on until a mark comes, and reads the exit code after the mark, if there is one."""
+    """Passes on data until a mark comes, and reads the exit code after the mark, if it has one."""
 
     def __init__(
         self, mark: str, write: Callable[[bytes], object], then: Callable[[], object]
@@ -130,7 +131,7 @@ class EndMarkWriter:
         self._held = b""
 
     def __call__(self, data: bytes) -> None:
-        """Pass data on; what may be the beginning of the mark is held back until more comes."""
+        """Pass on data. Hold back bytes that may be the beginning of the mark until more data comes."""
         if self.ended:
             return
         self._held += data
@@ -152,7 +153,7 @@ class EndMarkWriter:
                 self._then()
 
     def flush(self) -> None:
-        """Pass on what was held back: the stream has ended without a mark."""
+        """Pass on held back bytes, because the stream has ended without a mark."""
         data, self._held = self._held, b""
         self._pass(data)
 

@@ -1,7 +1,7 @@
-"""Records, in its machine, how a unit's process exited. Pure.
+"""Records in the machine how a unit's process exited. Pure.
 
 systemd forgets a service that exited with 0 at once, and all services at the next boot. So each service writes a record
-to the machine's disk whenever its process exits.
+to the machine's disk when its process exits.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "/etc/envctl"
 _NAME: Final = "last-exit"
-"""The file of the record, in the folder of the unit's scripts."""
+"""The file name of the record, in the folder of the unit's scripts."""
 _STARTED: Final = "/run/envctl/settled"
-"""In memory: a file for each unit that was started since the machine booted."""
+"""In memory: a file for each unit that was started since the machine's boot."""
 _SIGNAL: Final = 128
 _KILLED: Final = 137
 _FIELDS: Final = 5
@@ -33,10 +33,10 @@ _RECORD_WORDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ExitRecord:
-    """What a machine knows of a unit that does not run.
+    """What a machine knows about a stopped unit.
 
-    `started`: it was started since the machine was booted. `text` is the record
-    itself; "" if its process has not exited since then. `oom`: the kernel killed a process of it for memory.
+    `started`: it was started since the machine's boot. `text` is the record itself; "" if the process has not exited
+    since then. `oom`: the kernel killed one of its processes for memory.
     """
 
     started: bool = False
@@ -51,13 +51,13 @@ class ExitRecord:
 
 
 def recording_script(paths: UnitPaths, *, contained: str = "", lasting: bool = False) -> str:
-    """The shell script that a service runs when its process has exited.
+    """The shell script that a service runs after its process has exited.
 
-    `contained` is the name of its container, if it has one; `lasting` waits until the record is on the disk.
+    `contained` is the name of its container, if any. With `lasting`, the script waits until the record is on the disk.
     """
     file = _file(paths.unit)
     if contained:
-        # A container has a cgroup of its own; its engine knows of OOM kills there.
+        # A container has its own cgroup; its engine knows about OOM kills there.
         oom = (
             f"case $(docker inspect -f '{{{{.State.OOMKilled}}}}' {contained} 2>/dev/null) in"
             " true) oom=1;; esac"
@@ -82,7 +82,7 @@ def recording_script(paths: UnitPaths, *, contained: str = "", lasting: bool = F
 
 
 def forget_script(paths: UnitPaths) -> str:
-    """Shell commands that remove a unit's record before it is started."""
+    """Shell commands that remove a unit's record before its start."""
     return f"rm -f {_file(paths.unit)}; mkdir -p {_STARTED}; : >{_STARTED}/{paths.unit}"
 
 
@@ -92,7 +92,7 @@ def remove_script(paths: UnitPaths) -> str:
 
 
 def query_script(units: Iterable[str]) -> str:
-    """The shell script that prints the records of these units, a line each."""
+    """The shell script that prints the records of these units, one per line."""
     return (
         f"for unit in {words(tuple(units))}; do started=-; record=;"
         f' [ ! -e "{_STARTED}/$unit" ] || started=started;'
@@ -102,7 +102,7 @@ def query_script(units: Iterable[str]) -> str:
 
 
 def parse_records(text: str) -> Mapping[str, ExitRecord]:
-    """The records that such a script printed, by unit."""
+    """Parse the records that such a script printed, by unit."""
     records = {}
     for line in text.splitlines():
         unit, started, *record = line.split()

@@ -1,7 +1,7 @@
-"""Sets a unit up in its machine: a systemd service, and a script that becomes its process. Pure.
+"""Sets up a unit in its machine: a systemd service, and a script that becomes the unit's process. Pure.
 
-Values of the spec are in the script only, where single quotes keep every byte; the service file has just names and
-numbers, so there is nothing to escape in it.
+Values of the spec are only in the script, where single quotes preserve every byte. The service file contains only names
+and numbers, so it needs no escaping.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ refuse_mount() {
 }"""
 """A shell function that refuses a path unless it is on the machine's own disk or in /run.
 
-envctl must not write through a mount or a link into a folder of this host, or into a volume.
+envctl must not write through a mount or link into a folder of this host, or into a volume.
 """
 STOP_TIMEOUT: Final = 10
 """Seconds between the stop signal and SIGKILL, as in a container."""
@@ -47,7 +47,7 @@ def service(unit: Unit, paths: UnitPaths) -> str:
         "[Unit]",
         f"Description={unit.name}",
         "StartLimitIntervalSec=0",
-        # The log service must be running before the unit writes its first line.
+        # Start the log service first, so that it reads the unit's first line.
         f"After={paths.log_service}",
         "[Service]",
         f"Type={'oneshot' if task else 'exec'}",
@@ -60,10 +60,10 @@ def service(unit: Unit, paths: UnitPaths) -> str:
         f"KillSignal={stop_signal(unit)}",
         "TimeoutStartSec=infinity",
         "KillMode=mixed",
-        # No limit on processes, as in a container: systemd's default is a share of the kernel's limit.
+        # No limit on processes, as in a container. systemd's default is a share of the kernel's limit.
         "TasksMax=infinity",
     ]
-    # The exit is recorded before the container is removed: it knows of OOM kills.
+    # Record the exit before the container is removed, because the container knows about OOM kills.
     note = f"=+-/bin/sh {paths.ended}"
     lines += [*([f"ExecStartPost{note}"] if task else []), f"ExecStopPost{note}"]
     if paths.shared and run.secrets:
@@ -80,7 +80,7 @@ def _limits(unit: Unit) -> Iterator[str]:
     for name, pair in limits(unit.run.options).items():
         soft, hard = ("infinity" if limit == UNLIMITED else str(limit) for limit in pair)
         yield f"Limit{name.upper()}={soft}:{hard}"
-    # As in a container, an OOM kill ends one process and not the whole service.
+    # As in a container, an OOM kill ends one process instead of the whole service.
     yield "OOMPolicy=continue"
     yield "NoNewPrivileges=yes"
     yield f"CapabilityBoundingSet={' '.join(f'CAP_{name}' for name in process.capabilities)}"
@@ -127,12 +127,12 @@ def _add(tar: tarfile.TarFile, path: str, data: bytes, mode: int) -> None:
 def setup_script(unit: Unit, paths: UnitPaths, *, new_run: bool = True) -> str:
     """The shell script that unpacks the archive from standard input and restarts the service.
 
-    `new_run` separates its logs from earlier ones, as those of a new container are.
+    `new_run` separates its logs from earlier ones, like those of a new container.
     """
     secrets = unit.run.secrets
     contained = container.runs_in_container(unit)
     user = "root" if contained else unit.run.process.user or "root"
-    # `user:` also sets the user's group; a number may have no entry in /etc/passwd, and then no group.
+    # `user:` also sets the user's group. A numeric user may have no entry in /etc/passwd, and so no group.
     owner = shell(user if user.isdigit() else f"{user}:")
     services = words([_file(paths), log_scripts.SERVICE_FILE])
     folder = paths.script.rpartition("/")[0]
@@ -140,7 +140,7 @@ def setup_script(unit: Unit, paths: UnitPaths, *, new_run: bool = True) -> str:
         "set -e",
         "umask 022",
         f"[ ! -s {boot.FAILED} ] || {{ cat {boot.FAILED} >&2; exit 1; }}",
-        # A new unit has no service to stop: skipping that saves a second on an emulated processor.
+        # A new unit has no service to stop. Skipping that saves a second on an emulated processor.
         f"known=; [ ! -e {_file(paths)} ] || known=yes",
         f'[ -z "$known" ] || systemctl stop {paths.service} {paths.log_service} 2>/dev/null || :',
         exit_records.forget_script(paths),
@@ -149,7 +149,7 @@ def setup_script(unit: Unit, paths: UnitPaths, *, new_run: bool = True) -> str:
         f"rm -rf {paths.secrets}; mkdir -p {paths.secrets} {folder}",
         *_covers(unit),
         *_protections(unit),
-        # What another run unpacked and did not live to have systemd read is as good as another file.
+        # If an earlier run was killed before systemd read its files, treat them as changed.
         f"before=; [ -e {folder}/unread ] || before=$(cat {services} 2>/dev/null) || :; : >{folder}/unread",
         "tar -xpf - -C /",
         *log_scripts.setup_commands(paths, owner, new_run=new_run),
@@ -162,7 +162,7 @@ def setup_script(unit: Unit, paths: UnitPaths, *, new_run: bool = True) -> str:
         )
         lines += _links(secrets)
     lines += [
-        # Takes seconds on an emulated processor; systemd reads a new service file without it, and knows an unchanged one.
+        # Takes seconds on an emulated processor. systemd reads new files without it, and already knows unchanged ones.
         f'[ -z "$known" ] || [ "$before" = "$(cat {services})" ] || systemctl daemon-reload',
         f"rm -f {folder}/unread",
         f'[ -z "$known" ] || systemctl reset-failed {paths.service} 2>/dev/null || :',
@@ -185,7 +185,7 @@ def _protections(unit: Unit) -> Iterator[str]:
     """Mount git's own files below a mount read-only."""
     for mount in protected(machine_of(unit).mounts):
         place = shell(mount.target)
-        # If root cannot write there, it is mounted read-only already.
+        # A path where root cannot write is already mounted read-only.
         yield (
             f"[ ! -w {place} ] || {{ mount -o bind -- {place} {place}"
             f" && mount -o remount,bind,ro -- {place}; }}"
@@ -214,7 +214,7 @@ def _links(secrets: Sequence[Secret]) -> Iterator[str]:
 
 
 def stop_script(unit: str, units: Collection[str]) -> str:
-    """Shell commands that stop a unit, if it lives in the machine."""
+    """Shell commands that stop a unit if it exists in the machine."""
     return f"systemctl stop {UnitPaths(unit).service}; " if unit in units else ""
 
 

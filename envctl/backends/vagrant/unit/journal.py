@@ -22,17 +22,17 @@ from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 
 _LOOK: Final = 5.0
-"""Seconds without a line after which envctl checks whether any unit still runs."""
+"""After how many quiet seconds envctl checks whether any unit is still running."""
 _ERROR: Final = "3"
 _MOST: Final = 16
-"""Journal entries requested beyond `tail`, as a long line has several; of an even longer one the beginning is missing."""
+"""Journal entries requested beyond `tail`, because a long line has several. A longer line loses its beginning."""
 _EVERYTHING: Final = LogRange()
 _LONGEST: Final = 1 << 20
 """The maximum length of a line, in characters; a longer one is split."""
 
 
 def read_logs(machines: Mapping[str, SshMachine], log_range: LogRange) -> Iterator[LogLine]:
-    """The lines in a range that these units have logged until now."""
+    """The lines in a range that these units have logged so far."""
     tail = log_range.tail
     longer = replace(log_range, tail=None if tail is None else tail + _MOST)
     with ExitStack() as stack:
@@ -55,10 +55,10 @@ def follow_logs(
     next_machine: Callable[[str], SshMachine | None],
     still_running: Callable[[], bool],
 ) -> Iterator[LogLine]:
-    """The lines that these units log, until none of them runs any more.
+    """The lines that these units log, until none of them is running.
 
-    When a machine goes away, `next_machine` waits for the unit's next one, or returns None; `still_running` says whether
-    any of the units runs or may start soon.
+    If a machine goes away, `next_machine` waits for the unit's next machine, or returns None; `still_running` tells
+    whether any of the units is running or may start soon.
     """
     lines: queue.SimpleQueue[LogLine | None] = queue.SimpleQueue()
     with ExitStack() as stack:
@@ -98,14 +98,14 @@ class _Follower:
         machine: SshMachine | None = self.machine
         last = before = ""
         while machine is not None and not self.over.is_set():
-            # When a machine goes away its connection breaks, with one of these errors.
+            # If a machine goes away, its connection breaks with one of these errors.
             with suppress(EnvctlError, OSError, ValueError), ExitStack() as self._reading:
                 command = log_scripts.read_command(
                     UnitPaths(self.unit), self.log_range, follow=True
                 )
                 texts = self._reading.enter_context(machine.lines(command))
                 for line in _lines(self.unit, texts, self.log_range):
-                    # The same machine may be read again: skip lines that were passed on before.
+                    # The same machine may be read again, so skip lines that were already passed on.
                     if line.time > before:
                         tell(line)
                         last = line.time
@@ -126,7 +126,7 @@ class _Follower:
 def _lines(
     unit: str, texts: Iterator[bytes], log_range: LogRange = _EVERYTHING
 ) -> Iterator[LogLine]:
-    """The lines in a range of a unit's current run and later ones, from the output of log_scripts.read_command."""
+    """The lines in a range of a unit's current and later runs, from the output of log_scripts.read_command."""
     run, _, asked_at = next(texts, b"").decode().partition(" ")
     unfinished: dict[str, str] = {}
     current = False
@@ -150,7 +150,7 @@ def _lines(
 
 
 def _text(message: Any) -> str:
-    """A message as text: journalctl prints a string, or a list of bytes if it is not UTF-8 or has control characters."""
+    """A message as text. journalctl prints a string, or a list of bytes if it is not UTF-8 or has control characters."""
     if isinstance(message, list):
         return bytes(message).decode("utf-8", "replace")
     return str(message or "")

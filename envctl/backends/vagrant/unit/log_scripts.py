@@ -1,8 +1,8 @@
-"""Carries what a unit's process writes to its machine's journal. Pure.
+"""Sends the output of a unit's process to its machine's journal. Pure.
 
-The process writes into two pipes that belong to its user, so it can open /dev/stdout as in a container; a socket of the
-journal could not be opened. A service beside it sends the lines to the journal. Lines of short-lived processes, empty
-lines and long lines arrive, too: see docs/decisions/machines.md.
+The process writes into two pipes that belong to its user, so it can open /dev/stdout as in a container, which is
+impossible with a socket of the journal. A log service sends the lines to the journal. Lines of short-lived processes,
+empty lines and long lines arrive, too: see docs/decisions/machines.md.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ PROGRAM: Final = "/usr/lib/envctl/log"
 """The path, in a machine, of the program that sends the lines of all its units."""
 SERVICE_FILE: Final = "/etc/systemd/system/envctl-log@.service"
 PART: Final = "ENVCTL_PART"
-"""The journal field of an entry whose line continues in the next entry."""
+"""The journal field that marks an entry whose line continues in the next entry."""
 RUN: Final = "ENVCTL_RUN"
-"""The journal field with the unit's run, which lasts from one creation of the unit to the next."""
+"""The journal field with the unit's run id, which stays the same from one creation of the unit to the next."""
 LONGEST: Final = 65536
-"""The maximum bytes of a line in one entry."""
+"""The maximum length of a line in one entry, in bytes."""
 
 SERVICE: Final = f"""\
 [Unit]
@@ -35,12 +35,13 @@ RestartSec=0
 LogRateLimitIntervalSec=0
 OOMScoreAdjust=-1000
 """
-"""The template of the log services, one for each unit. There is no rate limit: no line is dropped.
+"""The template of the log services, one per unit. It has no rate limit, so that no line is dropped.
 
-It reports READY when it has opened the pipes: data in a pipe that nobody has open is lost.
+It reports READY after it has opened the pipes, because data in a pipe without a reader is lost.
 """
 
-# Perl is on every system with dpkg. It uses no modules: loading one takes a second on an emulated processor.
+# Perl exists on every system with dpkg. It uses no modules, because loading one takes a second on an emulated
+# processor.
 _PROGRAM: Final = r"""# Sends what comes from a unit's two pipes to the journal, an entry a line.
 use strict;
 my $unit = $ARGV[0];
@@ -125,7 +126,7 @@ PROGRAM_TEXT: Final = _PROGRAM.replace("LONGEST", str(LONGEST))
 
 
 def setup_commands(paths: UnitPaths, owner: str, *, new_run: bool) -> Iterator[str]:
-    """Shell commands that make the pipes for an owner, quoted for `chown`; `new_run` begins another run."""
+    """Shell commands that create the pipes for an owner, quoted for `chown`; `new_run` begins another run."""
     yield f"mkdir -p {paths.pipes[0].rpartition('/')[0]} {_run_file(paths).rpartition('/')[0]}"
     yield (
         f"for pipe in {words(paths.pipes)}; do [ -p $pipe ] || mkfifo -m 600 $pipe;"
@@ -136,9 +137,9 @@ def setup_commands(paths: UnitPaths, owner: str, *, new_run: bool) -> Iterator[s
 
 
 def redirect(paths: UnitPaths) -> str:
-    """A shell command that redirects the shell, and the process it becomes, to the pipes.
+    """A shell command that redirects the shell, and the process that it becomes, to the pipes.
 
-    They are opened for reading, too: else a write would kill the process while the log service restarts.
+    It opens them for reading, too: otherwise a write would kill the process while the log service restarts.
     """
     stdout, stderr = paths.pipes
     return f"exec 1<>{stdout} 2<>{stderr}"
@@ -146,14 +147,14 @@ def redirect(paths: UnitPaths) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LogRange:
-    """Which lines are read: the last `tail` of those between two moments, in seconds since 1970; None is no limit."""
+    """The range of lines to read: the last `tail` lines between two times, in seconds since 1970; None is no limit."""
 
     tail: int | None = None
     since: float | None = None
     until: float | None = None
 
     def has(self, moment: float) -> bool:
-        """Whether a moment is between the two."""
+        """Whether a time is in the range."""
         return (self.since is None or moment >= self.since) and (
             self.until is None or moment <= self.until
         )
@@ -162,11 +163,11 @@ class LogRange:
 def read_command(
     paths: UnitPaths, log_range: LogRange, *, follow: bool = False, form: str = "json"
 ) -> str:
-    """The shell command that prints a unit's run and the time in microseconds, then its last journal entries in a range.
+    """The shell command that prints a unit's run, the time in microseconds, and its last journal entries in a range.
 
-    More may come than are in the range: journalctl counts lines from the first after --since, and to the last of all
-    with --until. With `follow`, entries of earlier runs may come first, and those of later runs at the end. For a unit
-    that was never started it prints nothing.
+    More entries may come than are in the range: journalctl counts lines from the first after --since, and to the last
+    of all with --until. With `follow`, entries of earlier runs may come first, and those of later runs at the end. For
+    a unit that was never started, the command prints nothing.
     """
     lines = "all" if log_range.tail is None or log_range.until is not None else log_range.tail
     moments = f" --until=@{log_range.until:.6f}" if log_range.until is not None else ""

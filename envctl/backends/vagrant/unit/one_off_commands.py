@@ -1,4 +1,4 @@
-"""One-offs: commands that run beside a unit in its machine, with all that the unit has, whether or not it runs."""
+"""One-offs: commands that run beside a unit in its machine, with its environment and rights, even if it is stopped."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 def run(unit: Unit, note: Mapping[str, Any], machine: SshMachine, execution: Execution) -> int:
-    """Run a command, or without one the unit's own; its exit code. `note` is the unit's note in the machine's stamp."""
+    """Run a command, by default the unit's own; its exit code. `note` is the unit's note in the machine's stamp."""
     paths = UnitPaths(unit.name, bool(note.get("shared")))
 
     def marked_script(mark: str) -> str:
-        # All that it starts is found by the mark, if it has to be ended.
+        # The mark identifies all its processes, if they must be killed.
         marked = replace(execution, env={**execution.env, VARIABLE: mark})
         return script(one_off_unit(unit, unit.name, marked), paths, tty=execution.tty)
 

@@ -1,6 +1,6 @@
-"""Shell scripts that start a unit's process, and commands beside it, as the spec describes them. Pure.
+"""Shell scripts that start a unit's process and commands beside it, as declared in the spec. Pure.
 
-Values of the spec are in single quotes, which keep every byte.
+Values of the spec are in single quotes, which preserve every byte.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NOT_RUNNING: Final = 125
-"""The exit code of a command whose unit does not run; a command that ran may return it, too."""
+"""The exit code if a command's unit is not running. The command itself may return it, too."""
 _NOTHING: Final[Mapping[str, str]] = {}
 _NO_LIMITS: Final[Mapping[str, tuple[int, int]]] = {}
 
 
 def start_script(run: Run) -> str:
-    """The script that becomes the unit's process, with no environment but the spec's."""
+    """The script that becomes the unit's process, with only the environment from the spec."""
     process = run.process
     return (
         f"{_look_up(process.user or 'root', 'home=$folder', 'home=/')}\n"
@@ -38,8 +38,8 @@ def start_script(run: Run) -> str:
 def _look_up(user: str, then: str, otherwise: str) -> str:
     """Shell commands that look up a user, by name or number, and set $host, without starting a process.
 
-    As in a container only /etc/passwd counts. `then` runs with $uid, $gid and $folder set; `otherwise` if there is no such
-    user.
+    As in a container, only /etc/passwd counts. `then` runs with $uid, $gid and $folder set; `otherwise` runs if the
+    user does not exist.
     """
     return (
         f"who={shell(user)} known=; read -r host </etc/hostname; "
@@ -55,7 +55,7 @@ def _environment(env: Mapping[str, str]) -> str:
 
 
 def _argv(argv: Sequence[str]) -> tuple[str, ...]:
-    # `env` takes a program with a "=" in its name for a variable.
+    # `env` would mistake a program with "=" in its name for a variable.
     return ("/bin/sh", "-c", 'exec "$0" "$@"', *argv) if argv and "=" in argv[0] else tuple(argv)
 
 
@@ -76,8 +76,9 @@ def command(
     """A shell command that runs `argv` with the user, folder and rights of the unit's process.
 
     In a shared machine it enters the mount namespace of the unit's main process `main`, which has the unit's secrets.
-    With `apart`, the unit need not run: the command is separate, and in a shared machine it has its own namespace.
-    `secret_exports` are commands that export variables made of secrets, whose files only root and the unit's user can read.
+    With `apart`, the unit may be stopped: the command is separate, and in a shared machine it has its own namespace.
+    `secret_exports` are commands that export variables with secrets, whose files only root and the unit's user can
+    read.
     """
     bounding = ",".join(["-all", *(f"+{name.lower()}" for name in capabilities)])
     limit = f"timeout --foreground --signal=KILL {timeout:g} " if timeout else ""
@@ -99,7 +100,7 @@ def command(
         'case $who in *[!0-9]*) echo "there is no user $who" >&2; exit 126;; esac;'
         " uid=$who gid=0 home=/ groups=--clear-groups",
     )
-    # In the unit's cgroup: it shares the unit's limits and ends with it, as in a container.
+    # Join the unit's cgroup, so that the command shares the unit's limits and ends with it, as in a container.
     join = f"read -r self _ </proc/self/stat; echo $self 2>/dev/null > {paths.processes} || :; "
     if secret_exports:
         argv = ("/bin/sh", "-c", _TAKE_VARIABLES, "sh", *_argv(argv))
@@ -112,16 +113,16 @@ def command(
 
 
 _TAKE_VARIABLES: Final = 'eval "$(/bin/cat <&3)"; exec 3<&-; unset PWD OLDPWD SHLVL; exec "$@"'
-"""The command's own shell reads the variables that `_hand_over` has left at descriptor 3."""
+"""Makes the command's own shell read the variables that `_hand_over` has left at descriptor 3."""
 
 
 def exported(secret_exports: str) -> str:
-    """A shell command that prints, as commands, what others export."""
+    """A shell command that prints the exports of other commands as commands."""
     return f"env -i /bin/sh -c {shell(f'{secret_exports}; export -p')}"
 
 
 def _hand_over(secret_exports: str) -> str:
-    """Shell commands that leave the variables at descriptor 3, where the command finds them; no argument has a value."""
+    """Shell commands that leave the variables at descriptor 3 for the command, so that no value is in an argument."""
     if not secret_exports:
         return ""
     return (
@@ -131,7 +132,7 @@ def _hand_over(secret_exports: str) -> str:
 
 
 def _bind_secrets(paths: UnitPaths) -> str:
-    """Shell commands that mount the unit's secrets, if there are any."""
+    """Shell commands that mount the unit's secrets, if it has any."""
     return (
         f"[ ! -d {paths.secrets} ] || {{ mkdir -p {SECRETS} && mount --bind {paths.secrets} {SECRETS}"
         f" && mount -o remount,bind,ro {SECRETS}; }} || exit 126"
@@ -154,7 +155,7 @@ def unconfined(
     env: Mapping[str, str] = _NOTHING,
     timeout: float | None = None,
 ) -> str:
-    """A shell command that runs `argv` as root, with all rights and outside of the unit's limits.
+    """A shell command that runs `argv` as root, with all privileges and without the unit's limits.
 
     In a shared machine it enters the mount namespace of the unit's main process `main`.
     """
@@ -165,7 +166,7 @@ def unconfined(
 
 
 def require_running(paths: UnitPaths) -> str:
-    """Shell commands that exit with NOT_RUNNING unless the unit has processes; they start no process."""
+    """Shell commands that exit with NOT_RUNNING unless the unit has processes. They start no process."""
     return (
         f"tries=0; until read -r _ <{paths.processes}; do tries=$((tries + 1));"
         f" [ -e {paths.processes} ] && [ $tries -lt 50 ] || exit {NOT_RUNNING}; sleep 0.1; done 2>/dev/null;"

@@ -21,9 +21,9 @@ _OOM = "a process in it was killed: out of memory"
 
 @dataclass(frozen=True, slots=True)
 class ProcessState:
-    """The state of a unit's process; if it has exited, its exit code and the cause; and the number of restarts.
+    """The state of a unit's process; after its exit, the exit code and the cause; and the number of restarts.
 
-    `being_stopped`: it runs, and systemd has been asked to stop it.
+    `being_stopped`: it is running, but systemd was asked to stop it.
     """
 
     status: Status
@@ -36,7 +36,7 @@ class ProcessState:
 def of_units(
     machine: SshMachine, units: Mapping[str, Mapping[str, Any]], *, patience: float | None = None
 ) -> Mapping[str, ProcessState]:
-    """The states of units, each given with its note. EnvctlError if the machine does not answer within `patience` seconds."""
+    """The states of units, given by their notes. EnvctlError if the machine does not answer within `patience` seconds."""
     names = {unit: UnitPaths(unit).service for unit in units}
     services = machine.services(list(names.values()), patience=patience)
     services_by_unit = {unit: services[name] for unit, name in names.items() if name in services}
@@ -52,7 +52,7 @@ def of_units(
 
 
 def _needs_record(service: Service) -> bool:
-    """Whether systemd does not know enough: it does of what runs, and of a task that has completed."""
+    """Whether systemd's information is not enough. It is enough for running processes and completed tasks."""
     return service.state[0] not in _ALIVE and service.active != "active"
 
 
@@ -68,7 +68,7 @@ def _exit_records(
 
 
 def combine(note: Mapping[str, Any], service: Service, record: ExitRecord) -> ProcessState:
-    """The state of a process, from what systemd says of its service and what was recorded at its exit."""
+    """The state of a process, from systemd's information about its service and the record of its exit."""
     status, code = service.state
     if status in _ALIVE:
         cause = "its process has just exited" if status is Status.UNKNOWN else ""
@@ -84,9 +84,9 @@ def combine(note: Mapping[str, Any], service: Service, record: ExitRecord) -> Pr
     if status is Status.EXITED:
         return ProcessState(status, code)
     if note.get("ended") is not None:
-        # It ran before its machine was shut down, which recorded its exit code.
+        # It was running before its machine was shut down, which recorded its exit code.
         return ProcessState(Status.EXITED, note["ended"])
     if record.started:
-        # It was started and does not run yet.
+        # It was started, but is not running yet.
         return ProcessState(Status.CREATED)
     return ProcessState(Status.EXITED, cause="its machine was restarted")

@@ -1,4 +1,4 @@
-"""Shell commands, run as root in a machine, that export a unit's variables made of secrets. Pure."""
+"""Shell commands, for root in a machine, that export a unit's variables with secrets. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NONE: Final[Collection[str]] = ()
 def secret_exports(
     run: Mapping[str, Any], paths: UnitPaths, *, without: Collection[str] = _NONE
 ) -> str:
-    """The commands for a run as it is recorded in a machine's stamp, `without` some variables; "" if there are none."""
+    """The commands for a run that is recorded in a machine's stamp, `without` some variables; "" if none remain."""
     variables = {
         name: template for name, template in recorded_variables(run).items() if name not in without
     }

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
 
 _SLACK: Final = 10.0
-"""Seconds beyond its timeout after which the machine kills a command, in case envctl is gone."""
+"""How many seconds after its timeout the machine kills a command, in case envctl is gone."""
 
 
 def run(
     unit: str, note: Mapping[str, Any], machine: SshMachine, execution: Execution
 ) -> int | None:
-    """Run a command; its exit code, or None if the unit does not run. `note` is the unit's note in the machine's stamp.
+    """Run a command; its exit code, or None if the unit is not running. `note` is the unit's note in the stamp.
 
-    The command's own shell checks first whether the unit runs: that is instant, while a question to systemd takes
-    tenths of a second in an emulated machine.
+    The command's own shell first checks whether the unit is running. That is instant, while asking systemd takes tenths
+    of a second in an emulated machine.
     """
     paths = UnitPaths(unit, bool(note.get("shared")))
     main = machine.main_process(paths.service) if paths.shared else 0
@@ -48,7 +48,7 @@ def run(
 def _script(
     paths: UnitPaths, note: Mapping[str, Any], execution: Execution, main: int, mark: str
 ) -> str:
-    # envctl kills it at its timeout; the machine does later, in case envctl was killed.
+    # envctl kills the command at its timeout. The machine does so later, in case envctl was killed.
     timeout = execution.timeout + _SLACK if execution.timeout else None
     marked = {VARIABLE: mark}
     run = machine_stamp.run_of(note)

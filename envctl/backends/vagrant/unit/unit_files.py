@@ -1,4 +1,4 @@
-"""Copies files out of and into a unit in its running machine; for a container, with the machine's Docker engine."""
+"""Copies files from and to a unit in its running machine; for a container, with the machine's Docker engine."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from envctl.lazy_dataclass import dataclass
 _IN_MEMORY: Final = 32 << 20
 _CHUNK: Final = 1 << 20
 _LONGEST: Final = 3600.0
-"""Seconds that copying may take."""
+"""The timeout for copying, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnitFiles:
-    """The files of a unit; `contained` if it runs in a container in its machine."""
+    """The files of a unit. `contained` means that it runs in a container in its machine."""
 
     unit: str
     machine: SshMachine
@@ -39,7 +39,7 @@ class UnitFiles:
                 f"if [ -d {place} ]; then echo folder;"
                 f" elif [ -e {place} ]; then echo file; else echo nothing; fi"
             )
-        # From the first letter of tar's listing: the image may have no shell.
+        # From the first letter of tar's listing, because the image may have no shell.
         return (
             f"case $({self._pack_script(path)} 2>/dev/null | tar -tvf - 2>/dev/null | head -n 1) in"
             " d*) echo folder;; ?*) echo file;; *) echo nothing;; esac"

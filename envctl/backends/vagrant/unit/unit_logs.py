@@ -1,4 +1,4 @@
-"""The logs of an environment's units: those of running machines, and an error that names the others."""
+"""The logs of an environment's units: lines from running machines, and an error that names the others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from envctl.lazy_dataclass import dataclass
 
 _PAUSE: Final = 1.0
 _CONNECT: Final = 10.0
-"""Seconds to wait for a machine whose logs are followed."""
+"""How many seconds to wait for a machine whose logs are followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,13 @@ class UnitLogs:
     log_range: LogRange
 
     def read(self) -> Iterator[LogLine]:
-        """The lines logged until now, merged by time. EnvctlError at the end for units whose machine is not running."""
+        """The lines logged so far, merged by time. At the end, EnvctlError for units whose machine is not running."""
         running, states = self._lookup()
         yield from journal.read_logs(running, self.log_range)
         self._require_no(states)
 
     def follow(self, may_log: Callable[[], bool]) -> Iterator[LogLine]:
-        """The same with all further lines, until the units no longer run: `may_log` is asked whether any runs or may start soon."""
+        """The same, and all further lines until the units stop. `may_log` tells whether any runs or may start soon."""
         running, states = self._lookup()
         yield from journal.follow_logs(
             running, self.log_range, next_machine=self._next_machine, still_running=may_log
@@ -44,7 +44,7 @@ class UnitLogs:
         self._require_no(states)
 
     def _lookup(self) -> tuple[dict[str, SshMachine], dict[str, str]]:
-        """By unit, the machines that run, and the states of those that do not."""
+        """By unit, the running machines, and the states of the others."""
         running, states = {}, {}
         for unit in self.units:
             domain = self.machines.domain_of(unit)
@@ -65,7 +65,7 @@ class UnitLogs:
         )
 
     def _next_machine(self, unit: str) -> SshMachine | None:
-        """The machine of a unit whose connection has ended; while a command changes the environment, wait for one."""
+        """The machine of a unit whose connection has ended. Waits for one while a command changes the environment."""
         while True:
             busy = self.context.busy()
             domain = self.machines.domain_of(unit)

@@ -14,7 +14,7 @@ SECRETS: Final = "/run/secrets"
 
 @dataclass(frozen=True, slots=True)
 class UnitPaths:
-    """The paths and service names of a unit in its machine, which it may share."""
+    """The paths and service names of a unit in its machine, which may be shared."""
 
     unit: str
     shared: bool = False
@@ -26,7 +26,7 @@ class UnitPaths:
 
     @property
     def processes(self) -> str:
-        """The file that lists the unit's processes; it exists only while there are some or the service is starting."""
+        """The file that lists the unit's processes. It exists only while it has processes or the service is starting."""
         return f"/sys/fs/cgroup/system.slice/{self.service}/cgroup.procs"
 
     @property
@@ -51,7 +51,7 @@ class UnitPaths:
 
     @property
     def secrets(self) -> str:
-        """The folder of the unit's secrets, in memory; in a shared machine only the unit sees it, as SECRETS."""
+        """The folder of the unit's secrets, in memory. In a shared machine, only the unit sees it, as SECRETS."""
         return f"/run/envctl/secrets/{self.unit}" if self.shared else SECRETS
 
 
@@ -61,7 +61,7 @@ def secret_file(secret: Secret, paths: UnitPaths) -> str:
 
 
 def secret_name(secret: Secret) -> str:
-    """The file name of a secret: that of its target, if it is directly in SECRETS; else a hidden file."""
+    """The file name of a secret: that of its target, if it is directly in SECRETS; otherwise a hidden file."""
     return file_name(secret.name, secret.target)
 
 

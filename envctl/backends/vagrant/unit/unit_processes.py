@@ -1,4 +1,4 @@
-"""The processes of a unit, read from /proc of its machine; those of a container are listed by the machine's engine."""
+"""The processes of a unit, from /proc of its machine; those of a container come from the machine's engine."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from envctl.backends.vagrant.unit.unit_paths import UnitPaths
 
 _COLUMNS: Final = "pid,uid,rss,time,args"
 _TICKS: Final = 100
-"""Clock ticks a second, on every Linux that runs in these machines."""
+"""Clock ticks per second, on every Linux that runs in these machines."""
 
 
 def processes(unit: str, note: Mapping[str, Any], machine: SshMachine) -> Sequence[UnitProcess]:
-    """The processes of a unit; none if it does not run. `note` is the unit's note in the machine's stamp."""
+    """The processes of a unit; empty if it is not running. `note` is the unit's note in the machine's stamp."""
     if note.get("contained"):
         text = machine.run(f"docker top {NAME} -eo {_COLUMNS} 2>/dev/null || :")
         return [_listed(line.split(None, 4)) for line in text.splitlines()[1:]]
@@ -25,7 +25,7 @@ def processes(unit: str, note: Mapping[str, Any], machine: SshMachine) -> Sequen
 
 
 def _script(paths: UnitPaths) -> str:
-    # A process may end meanwhile: it has no lines then.
+    # A process that ends meanwhile has no lines.
     return (
         f"for pid in $(cat {paths.processes} 2>/dev/null); do"
         ' stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue; echo "Pid: $pid"; echo "Stat: $stat";'
@@ -35,7 +35,7 @@ def _script(paths: UnitPaths) -> str:
 
 
 def _listed(words: Sequence[str]) -> UnitProcess:
-    """A process of a line of `ps` in _COLUMNS."""
+    """A process, from a line of `ps` with _COLUMNS."""
     pid, uid, rss, time, command = (*words, *("",) * 5)[:5]
     return UnitProcess(
         int(pid) if pid.isdigit() else 0,
@@ -47,11 +47,11 @@ def _listed(words: Sequence[str]) -> UnitProcess:
 
 
 def _read(text: str) -> Iterator[UnitProcess]:
-    """The processes of the script's lines."""
+    """The processes in the script's output."""
     for block in f"\n{text}".split("\nPid: ")[1:]:
         pid, *lines = block.splitlines()
         values = dict(line.partition(":")[::2] for line in lines)
-        # The program's name, in brackets, may have brackets in it.
+        # The program's name is in brackets, and may contain brackets itself.
         name, _, fields = values.get("Stat", "").rpartition(") ")
         words = {key: values.get(key, "").split() for key in ("Uid", "VmRSS")}
         yield UnitProcess(
@@ -64,7 +64,7 @@ def _read(text: str) -> Iterator[UnitProcess]:
 
 
 def _time(fields: Sequence[str]) -> str:
-    """The processor time of a process, from the fields of its stat that follow its name."""
+    """The CPU time of a process, from the fields of its stat after its name."""
     if len(fields) < 13:
         return ""
     seconds = (int(fields[11]) + int(fields[12])) // _TICKS
