@@ -72,7 +72,7 @@ def _complete() -> int | None:
         if text is None:
             return _typer()
         print(text)
-    except Exception:  # noqa: BLE001 - a shell that completes must show no error
+    except Exception:  # noqa: BLE001 - a shell must not show errors while completing
         return 1
     return 0
 

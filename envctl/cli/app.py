@@ -206,7 +206,7 @@ def _completion(complete: Complete) -> Callable[..., list[str]]:
         folder = next((Path(folder) for folder in folders if folder), Path())
         try:
             names = complete(incomplete, _arguments_before(context), folder)
-        except Exception:  # noqa: BLE001 - a shell that completes must show no error
+        except Exception:  # noqa: BLE001 - a shell must not show errors while completing
             return []
         return [name for name in names if name.startswith(incomplete)]
 

@@ -45,7 +45,7 @@ def run_guarded(
         return _fail(_refused(error), options, on_error)
     except SystemExit:
         raise
-    except BaseException as error:  # noqa: BLE001 - the last line of defence: no traceback on the screen
+    except BaseException as error:  # noqa: BLE001 - the last resort: users must never see a traceback
         if interrupts.came():
             return _interrupted(options)
         on_error(EnvctlError(_crash(error, options)))

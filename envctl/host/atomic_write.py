@@ -145,7 +145,7 @@ def set_mode(file: Path | int, mode: int) -> None:
     Some file systems (vfat, drvfs) store no permissions and ignore this or refuse it. OSError for any other failure.
     """
     with suppress(PermissionError):
-        os.chmod(file, mode)  # noqa: PTH101 - Path's takes no open file
+        os.chmod(file, mode)  # noqa: PTH101 - Path.chmod takes no open file
 
 
 # --- parts
@@ -153,7 +153,7 @@ def set_mode(file: Path | int, mode: int) -> None:
 
 def _unused_path(target: str | Path) -> str:
     name = f"{_PREFIX}{os.urandom(8).hex()}{_SUFFIX}"
-    return os.path.join(os.path.dirname(target), name)  # noqa: PTH118, PTH120 - here strings are quicker
+    return os.path.join(os.path.dirname(target), name)  # noqa: PTH118, PTH120 - strings are faster here
 
 
 @contextmanager
@@ -184,7 +184,7 @@ def _existing_mode(target: str | Path, folder: int | None) -> int | None:
 def _sync_folder(target: str | Path, folder: int | None = None) -> None:
     """Flush the entry of a file in its folder to disk. Some file systems (vfat, 9p) cannot sync a folder."""
     with suppress(OSError):
-        parent = os.path.dirname(target) or "."  # noqa: PTH120 - here strings are quicker
+        parent = os.path.dirname(target) or "."  # noqa: PTH120 - strings are faster here
         descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
         try:
             os.fsync(descriptor)

@@ -22,7 +22,7 @@ def as_listed(path: Path) -> Path:
     """An absolute path with each name as its folder lists it; missing parts are kept. Does not follow links."""
     here = path.anchor
     for name in path.parts[1:]:
-        here = os.path.join(here, _listed(here, name))  # noqa: PTH118 - strings are quicker
+        here = os.path.join(here, _listed(here, name))  # noqa: PTH118 - strings are faster
     return Path(here)
 
 

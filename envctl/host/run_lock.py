@@ -25,7 +25,7 @@ PATIENCE = 1800.0
 _PID = re.compile(rb"[0-9]{1,10}\n?\Z")
 
 
-_MEMORY: Final = ("/dev/shm", "/tmp")  # noqa: S108 - a folder of this user's own is made there
+_MEMORY: Final = ("/dev/shm", "/tmp")  # noqa: S108 - creates a private folder there
 
 
 @contextmanager

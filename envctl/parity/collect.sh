@@ -1,14 +1,14 @@
-# Tells what is true in here: sections of text, each behind a mark that nothing in here can know beforehand.
-# Needs a POSIX shell, and of the rest what is there: what cannot be told for want of a program is told to be unknown.
-# Standard input: the mark, the key of the secrets' digests, then line by line what to tell: KIND<tab>VALUE.
+# Collects facts inside a unit. Prints sections of text, each after a mark that no process in the unit can guess.
+# Needs only a POSIX shell. If a program is missing, the facts that need it are reported as unknown.
+# Standard input: the mark, the key for digests of secrets, then one question per line: KIND<tab>VALUE.
 exec 2>/dev/null
 IFS= read -r mark || exit
 IFS= read -r key || key=
 section() { printf '%s:%s\000' "$mark" "$1"; }
-# Ends the section that it stands in.
+# Reports an unknown fact. This ends the current section.
 unknown() { printf '%s:unknown\000%s\t%s\t%s' "$mark" "$1" "$2" "$3"; }
 has() { command -v "$1" >/dev/null 2>&1; }
-# Needs programs, or says of a category, and a key of it, what is missing.
+# Checks that programs exist; otherwise reports the fact (category, key) as unknown.
 need() {
     about=$1 of=$2
     shift 2
@@ -16,16 +16,16 @@ need() {
         has "$program" || { unknown "$about" "$of" "$program is missing" && return 1; }
     done
 }
-# A file, or that it cannot be read; nothing if there is none.
+# Prints a file, or reports that it cannot be read; prints nothing if it does not exist.
 show() {
     if [ -r "$3" ]; then need "$1" "$2" head && head -c 4194304 "$3"
     elif [ -e "$3" ]; then unknown "$1" "$2" "$3 cannot be read"; fi
 }
-# Words of tools must not hang on the unit's language.
+# The output of tools must not depend on the unit's language.
 export LC_ALL=C
 tab=$(printf '\t')
 
-# The main process: the oldest in this control group, but for an init that is there to wait for others.
+# Finds the main process: the oldest in this control group, except an init that only waits for others.
 find_main() {
     [ -z "$main" ] || return 0
     IFS= read -r own </proc/self/cgroup
@@ -36,36 +36,36 @@ find_main() {
         [ "$group" = "$own" ] || continue
         command=${stat#*\(} command=${command%)*}
         [ "$pid" != 1 ] || case $command in docker-init | tini | catatonit | dumb-init | init | systemd) continue ;; esac
-        # shellcheck disable=SC2086  # its words
+        # shellcheck disable=SC2086  # split into words
         started=$(set -- ${stat##*) } && echo "${20}")
         if [ -z "$oldest" ] || [ "$started" -lt "$oldest" ]; then main=$pid oldest=$started; fi
     done
     [ -n "$main" ]
 }
 main=''
-# A file of the main process, or that it cannot be read.
+# Prints a file of the main process, or reports that it cannot be read.
 of_main() {
     if ! find_main; then unknown "$1" "$2" "the main process was not found"
     elif need "$1" "$2" cat; then cat "/proc/$main/$3" || unknown "$1" "$2" "/proc/$main/$3 cannot be read"; fi
 }
 
-# What is told in parts.
+# Some answers have several parts.
 part() { printf '%s/%s\000' "$mark" "$1"; }
 zero=''
 ! { has sha256sum && sha256sum -z /dev/null >/dev/null; } || zero=-z
 
-# All files but those of the places given: patterns between tabs, as `find -path` has them.
+# Lists all files except those at the given places: patterns for `find -path`, separated by tabs.
 tree() {
     set -f
     old=$IFS IFS=$tab
-    # shellcheck disable=SC2086  # its words
+    # shellcheck disable=SC2086  # split into words
     set -- $1
     IFS=$old
-    # Other file systems, unless they are in such a place, or a volume of the engine.
+    # Include other mounted file systems, unless they are at such a place or a volume of the engine.
     roots='/' mounted=''
     while read -r _ _ _ root point rest; do
         for place; do
-            # shellcheck disable=SC2254,SC2295  # it is a pattern
+            # shellcheck disable=SC2254,SC2295  # a pattern
             case $point in / | $place | ${place%/\*} | ${place%/\*}/*) continue 2 ;; esac
         done
         case $root in */volumes/*/_data) continue ;; esac
@@ -83,21 +83,21 @@ tree() {
     done
     if find / -maxdepth 0 -printf '' >/dev/null; then
         part listing
-        # shellcheck disable=SC2086  # its words
+        # shellcheck disable=SC2086  # split into words
         { errors=$(find $roots -xdev \( "$@" -path '' \) -prune -o \
             -printf '%y %m %U %G %s %T@ %C@ %p\0%l\0' 2>&1 >&3); } 3>&1
     else
         need files "" stat || return 0
         part plain
-        # shellcheck disable=SC2086  # its words
+        # shellcheck disable=SC2086  # split into words
         { errors=$(find $roots -xdev \( "$@" -path '' \) -prune -o ! -path '*
 *' -exec stat -c '%f %u %g %s %Y %Z %n' {} + 2>&1 >&3); } 3>&1
         part links
-        # shellcheck disable=SC2086  # its words
+        # shellcheck disable=SC2086  # split into words
         find $roots -xdev \( "$@" -path '' \) -prune -o ! -path '*
 *' -type l -exec stat -c %N {} +
         part newlines
-        # shellcheck disable=SC2086  # its words
+        # shellcheck disable=SC2086  # split into words
         find $roots -xdev \( "$@" -path '' \) -prune -o -path '*
 *' -print0
     fi
@@ -113,12 +113,12 @@ tree() {
         newer='-cnewer /lost+found'
     fi
     part sums
-    # shellcheck disable=SC2086  # its words
+    # shellcheck disable=SC2086  # split into words
     find $roots -xdev \( "$@" -path '' \) -prune -o -type f -size -1048577k $newer -exec sha256sum $zero {} +
     case $(tar --version) in
     *GNU*)
         part capabilities
-        # shellcheck disable=SC2086  # its words
+        # shellcheck disable=SC2086  # split into words
         find $roots -xdev \( "$@" -path '' \) -prune -o -type f \( -perm -1 -o -perm -10 -o -perm -100 \) -print0 |
             tar --null -T - -P --xattrs --xattrs-include=security.capability --quoting-style=literal -cvvf /dev/null |
             grep -a '^.\{10\}\*' |
@@ -140,19 +140,19 @@ tree() {
     part end
 }
 
-# Most processes of a machine, and no program of its: to read all that is told of them takes seconds without KVM.
+# Kernel threads are most of a machine's processes, but not programs. Reading all their files takes seconds without KVM.
 is_kernel_thread() {
     IFS= read -r rest <"$1/stat" || return 1
-    # The seventh word behind the name: PF_KTHREAD is one of its bits.
+    # The flags are the seventh word after the name; PF_KTHREAD is one of the bits.
     rest=${rest##*) }
     for _ in 1 2 3 4 5 6; do rest=${rest#* }; done
     rest=${rest%% *}
-    # A name may have a line end in it. No such name is long enough to have this bit.
+    # If the name contains a newline, the line ends early, and the flags are not a number.
     case $rest in '' | *[!0-9]*) return 1 ;; esac
     [ $((rest & 2097152)) != 0 ]
 }
 
-# All processes but the kernel's own, as the kernel tells of them, a given number of times.
+# Prints the kernel's files about all processes except kernel threads, a given number of times.
 processes() {
     times=$1 look=0
     while [ "$look" -lt "$times" ]; do
@@ -162,7 +162,7 @@ processes() {
         set --
         for folder in /proc/[0-9]*; do
             ! is_kernel_thread "$folder" || continue
-            # A word that is always the same, before what a process may write itself.
+            # ostype is a constant word. It separates the other files from cmdline, which the process can change.
             set -- "$@" "$folder/stat" "$folder/oom_score_adj" "$folder/status" "$folder/cgroup" \
                 /proc/sys/kernel/ostype "$folder/cmdline"
         done
@@ -173,9 +173,9 @@ processes() {
     part end
 }
 
-# A value of each control group from the unit's up, that can be seen.
+# Prints the limits of the unit's control group and of all visible groups above it.
 limits_up() {
-    # With one tree of groups a controller that is not there limits nothing.
+    # With cgroup v2, a missing controller means no limit.
     [ ! -e /sys/fs/cgroup/cgroup.controllers ] || echo "version 2"
     group=/sys/fs/cgroup${own#0::}
     while :; do
@@ -188,11 +188,11 @@ limits_up() {
         cpu/cpu.cfs_period_us cpu/cpu.shares pids/pids.max; do
         [ ! -r "/sys/fs/cgroup/$file" ] || echo "${file#*/} $(cat "/sys/fs/cgroup/$file")"
     done
-    # What a control group above it allows counts as well.
+    # With cgroup v1, this includes the limits of groups above.
     grep -s '^hierarchical_mem' /sys/fs/cgroup/memory/memory.stat
 }
 
-# What came to be when the unit was made.
+# Finds a file that has existed since the unit was created.
 find_reference() {
     for reference in /.dockerenv /etc/ssh/ssh_host_ed25519_key; do
         [ ! -e "$reference" ] || return 0
@@ -231,7 +231,7 @@ ask() {
             if [ -r "/proc/net/$table" ]; then echo "$table" && cat "/proc/net/$table"
             elif [ "${table%6}" = "$table" ]; then echo missing; fi
         done
-        # Those that a client has for a moment are gone by then.
+        # Short-lived sockets of clients have disappeared by then.
         sleep 0.5 || sleep 1
         for table in udp udp6; do
             [ ! -r "/proc/net/$table" ] || { echo "again $table" && cat "/proc/net/$table"; }
@@ -255,7 +255,7 @@ ask() {
     sysctls)
         need sysctls "" grep || return 0
         cd /proc/sys || return 0
-        # shellcheck disable=SC2046,SC2086  # names without blanks, and with patterns
+        # shellcheck disable=SC2046,SC2086  # names without blanks, some with patterns
         grep -r -s '' $(set +f; echo $2)
         ;;
     processes) need processes "" cat && processes "$2" ;;
@@ -264,17 +264,17 @@ ask() {
         need files "" sha256sum || return 0
         set -f
         old=$IFS IFS=$tab
-        # shellcheck disable=SC2086  # its words
+        # shellcheck disable=SC2086  # split into words
         set -- $2
         IFS=$old
         part gone
         for file; do [ -e "$file" ] || printf '%s\000' "$file"; done
         part sums
-        # shellcheck disable=SC2086  # nothing, if there is none
+        # shellcheck disable=SC2086  # may be empty
         sha256sum $zero -- "$@"
         ;;
     name)
-        # Whoever knows the units' names is near; a name server that is far, or gone, is not waited for.
+        # The server for units' names is local. Do not wait for a remote or missing name server.
         if has getent; then RES_OPTIONS='timeout:2 attempts:1' getent hosts "$2" >/dev/null && echo "$2"
         elif [ ! -r /etc/hosts ] || ! has grep; then unknown names "$2" "there is no getent, and /etc/hosts cannot be searched"
         elif grep -q -w -F -e "$2" /etc/hosts; then echo "$2"; fi
@@ -293,13 +293,13 @@ ask() {
         head -c 16777216 "$2/node_modules/.package-lock.json" ||
             grep -H -o -m 1 '"version"[[:space:]]*:[[:space:]]*"[^"]*"' "$2"/node_modules/*/package.json "$2"/node_modules/@*/*/package.json
         ;;
-    # What only `verify` asks.
+    # Questions that only `verify` asks.
     times)
         find "$2" -xdev -name __pycache__ -prune -o ! -name '*
 *' -exec stat -c "%Z %Y$tab%n" {} +
         ;;
     gone)
-        # Only where one can look, and where no other file system may hide it.
+        # Only in folders that can be entered, and not below a mount, which could hide the file.
         [ -e "$2" ] || [ -L "$2" ] || (
             folder=${2%/*}
             until [ -e "$folder/" ]; do folder=${folder%/*}; done
@@ -313,8 +313,8 @@ ask() {
 *' -exec stat -c "%a %u %g %F$tab%n" {} +)
         [ -n "$found" ] || return 0
         printf '%s\n' "$found"
-        # A package may name a file by where its folder was before it became a link.
-        # shellcheck disable=SC2062  # it is no pattern: the patterns come on standard input
+        # A package may list a file under the old path of a folder that is now a link.
+        # shellcheck disable=SC2062  # not a pattern: patterns come from standard input
         printf '%s\n' "$found" | sed "s/^[^$tab]*$tab//; p; s|^/usr/|/|" | grep -F -x -f - /var/lib/dpkg/info/*.list /dev/null | sed 's|^/var/lib/dpkg/info/|packaged |' | sort -u
         ;;
     lost)

@@ -20,7 +20,7 @@ _EXE: Final = re.compile(r"/proc/(\d+)/exe -> (.*)")
 _KERNEL_THREAD: Final = 0x00200000
 """PF_KTHREAD (https://github.com/torvalds/linux/blob/master/include/linux/sched.h)."""
 _INITS: Final = frozenset({"docker-init", "tini", "catatonit", "dumb-init", "init"})
-_OURS: Final = "# Tells what is true in here"
+_OURS: Final = "# Collects facts inside a unit"
 """Identifies the collector's processes by their command line."""
 _BEGINNING: Final = ("runc", "init")
 """The command line of a process that an engine is about to start in a container."""

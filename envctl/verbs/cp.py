@@ -62,7 +62,7 @@ def copy_to(project: Project, target: Target, unit: str, path: str, *, source: s
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
         count = pack(local, name, owner=owner, target=spool)
         spool.seek(0)
-        backend.unpack(unit, folder, spool)  # type: ignore[arg-type]  # it has all that a file has
+        backend.unpack(unit, folder, spool)  # type: ignore[arg-type]  # it has all methods of a file
     return CopyResult(count)
 
 

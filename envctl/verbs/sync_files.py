@@ -66,7 +66,7 @@ def pack_files(
     root: Path, files: Mapping[str, LiveFile], paths: Sequence[str], ids: Ids
 ) -> IO[bytes]:
     """A tar archive of these files, for unpacking at "/". EnvctlError if a file has changed since it was planned."""
-    spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - it is returned
+    spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - returned open
     with (
         PlannedFiles(root) as project,
         _Archive(fileobj=spool, mode="w", format=tarfile.GNU_FORMAT) as tar,

@@ -181,7 +181,7 @@ class _Round:
                 self._ids[before.id] = read_ids(backend, unit.name)
             files = live_files(unit)
             with pack_files(root, files, decision.put, self._ids[before.id]) as archive:
-                backend.unpack(unit.name, "/", archive)  # type: ignore[arg-type]  # it has all that a file has
+                backend.unpack(unit.name, "/", archive)  # type: ignore[arg-type]  # it has all methods of a file
         remove_files(backend, unit.name, files_removed, folders=False)
         remove_files(backend, unit.name, folders, folders=True)
 

@@ -24,7 +24,7 @@ def all_at_once(function: Callable[[_Item], _Result], items: Iterable[_Item]) ->
     def call(index: int, item: _Item) -> None:
         try:
             results[index] = function(item)
-        except BaseException as error:  # noqa: BLE001 - raised where the results are asked for
+        except BaseException as error:  # noqa: BLE001 - raised later, with the results
             errors[index] = error
 
     threads = [Thread(target=partial(call, *numbered)) for numbered in enumerate(items)]

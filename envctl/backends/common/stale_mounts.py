@@ -81,7 +81,7 @@ def _is_replaced(source: str, file: FileStat, *, same_inodes: bool) -> bool:
     if file.links == 0:
         return True  # deleted on the host
     try:
-        here = os.stat(source)  # noqa: PTH116 - as in SCRIPT
+        here = os.stat(source)  # noqa: PTH116 - the same call as in SCRIPT
     except OSError:
         return False  # a missing source is reported when the spec is checked
     if file.inode not in (None, _NO_INODE) and (same_inodes or file.device == here.st_dev):

@@ -360,7 +360,7 @@ class DockerBackend:
         """The unit's running container."""
         state = self.observe().units.get(unit)
         if state is None or state.status is not Status.RUNNING:
-            stands = "not there" if state is None else f"not running ({state.status})"
+            stands = "not up" if state is None else f"not running ({state.status})"
             raise NotRunningError(
                 f"{unit} is {stands}",
                 hint=f"bring it up with `envctl up {self.context.scope.environment}`",

@@ -27,7 +27,7 @@ class EngineApi(Requests):
     def containers(
         self,
         *,
-        all: bool = False,  # noqa: A002 - as the API calls it
+        all: bool = False,  # noqa: A002 - the API's name
         filters: Filters | None = None,
     ) -> list[Mapping[str, Any]]:
         """The running containers, or all of them, as the engine lists them."""

@@ -219,7 +219,7 @@ class Transport:
         lines = [f"{method} {target} HTTP/1.1"]
         lines += [f"{k}: {v}" for k, v in {**self._headers, **headers, **framing}.items()]
         if any("\r" in line or "\n" in line for line in lines):
-            raise ValueError("a header may not go on in another line")
+            raise ValueError("a header must not continue on another line")
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
         if isinstance(body, bytes):
             connection.write(head + body)

@@ -76,7 +76,7 @@ class Platforms:
         whole = io.BytesIO()
         config = {"Entrypoint": [_PROGRAM], "User": "65534:65534", "Labels": {_LABEL: "1"}}
         write(whole, io.BytesIO(layer), name, platform=platform, config=config)
-        with self._engine.doing(f"try whether the engine runs {platform}") as api:
+        with self._engine.doing(f"test whether the engine runs {platform}") as api:
             for _ in api.load_image(whole.getvalue()):
                 pass
             body = {"Image": name, "HostConfig": {"NetworkMode": "none"}}

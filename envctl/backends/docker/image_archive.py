@@ -48,13 +48,13 @@ def _members(tar: tarfile.TarFile) -> Mapping[str, tarfile.TarInfo]:
     for member in tar:
         path = member.name
         if posixpath.normpath(path) != path or path.startswith(("/", "..")):
-            raise ValueError(f"{path!r} is no plain path")
+            raise ValueError(f"{path!r} is not a plain path")
         if path in members:
-            raise ValueError(f"{path} is in it twice")
+            raise ValueError(f"{path} appears twice")
         # Some engines store a repeated layer once, and add links to it.
         link = member.issym() and posixpath.basename(path) == "layer.tar"
         if not (member.isfile() or member.isdir() or link):
-            raise ValueError(f"{path} is no plain file")
+            raise ValueError(f"{path} is not a plain file")
         members[path] = member
     for path in members:
         above = members.get(posixpath.dirname(path))
@@ -88,5 +88,5 @@ def _hashed(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     file = tar.extractfile(member) if member.isfile() and member.size <= _MOST else None
     if file is None:
-        raise ValueError(f"{member.name} is no file, or has more than {_MOST} bytes")
+        raise ValueError(f"{member.name} is not a file, or has more than {_MOST} bytes")
     return file.read()

@@ -156,7 +156,7 @@ class Images:
         if before is not None:
             self._tag(before, image)
             return
-        with self._engine.doing(f"let go of the name {image}") as api:
+        with self._engine.doing(f"remove the name {image}") as api:
             # `noprune` keeps the image if it has other names.
             api.remove_image(image, noprune=True)
 
@@ -268,7 +268,7 @@ class Images:
     def lacks(self, image: str, paths: Iterable[str]) -> tuple[str, ...]:
         """The paths that an image lacks. EnvctlError if the image does not exist."""
         with (
-            self._engine.doing(f"look into {image}") as api,
+            self._engine.doing(f"inspect {image}") as api,
             stopped_container(api, image) as container,
         ):
             return tuple(path for path in paths if _lacks(api, container, path))
@@ -281,7 +281,7 @@ class Images:
         image.
         """
         if self._asks_registries is None:
-            with self._engine.doing("ask the engine how it keeps images") as api:
+            with self._engine.doing("ask the engine how it stores images") as api:
                 status = api.info().get("DriverStatus") or ()
             self._asks_registries = any("io.containerd.snapshotter" in str(item) for item in status)
         if not self._asks_registries or "@" in name:

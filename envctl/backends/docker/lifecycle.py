@@ -120,7 +120,7 @@ class Lifecycle:
             self.create(unit)
             return
         if current["State"] == "paused" and not anew:
-            with self._engine.doing(f"go on with {unit.name}") as api:
+            with self._engine.doing(f"resume {unit.name}") as api:
                 # The engine does not check a paused container, and still shows its earlier health.
                 mark = last_mark(api.inspect_container(current["Id"])["State"])
                 self.resumed[current["Id"]] = mark
@@ -189,7 +189,7 @@ class Lifecycle:
         for twin in containers(self._engine, self._names).twins:
             self._remove_container(twin["Labels"][n.UNIT])
         self._secrets.dismiss()
-        with self._engine.doing("remove what interrupted runs left") as api:
+        with self._engine.doing("remove leftovers of interrupted runs") as api:
             self._volumes.sweep(api)
         self.records.sweep()
         with self._guard, self._engine.doing("remove the network") as api:
@@ -237,7 +237,7 @@ class Lifecycle:
         return (self._images.inspect(self._names.image_of(unit)) or {}).get("Config") or {}
 
     def _have_network(self, where: Place | None) -> None:
-        with self._guard, self._engine.doing("make the network", where=where) as api:
+        with self._guard, self._engine.doing("create the network", where=where) as api:
             if self._network_there:
                 return
             ours = api.networks(filters=dict(self._names.filters))

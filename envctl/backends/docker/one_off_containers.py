@@ -79,7 +79,7 @@ class OneOffs:
     def sweep(self, *, running: bool = False) -> None:
         """Remove the one-offs of processes that have ended; with `running`, all one-offs."""
         filters = {"label": [*self._names.filters["label"], n.ONE_OFF]}
-        with self._engine.doing("remove what interrupted runs left") as api:
+        with self._engine.doing("remove leftovers of interrupted runs") as api:
             names = map(self._own_name, api.containers(all=True, filters=filters))
             left = [name for name in names if name and (running or _is_left(name))]
             for name in left:

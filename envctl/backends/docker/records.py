@@ -45,13 +45,13 @@ class Records:
             n.RECORD_KIND: kind,
             n.RECORD_VALUE: value,
         }
-        with self._engine.doing(f"note what happened to {unit}") as api:
+        with self._engine.doing(f"record an event of {unit}") as api:
             api.create_volume(self._names.record(unit, text), labels=labels)
 
     def clear(self, unit: str) -> None:
         """Remove a unit's records, because the unit starts again or is removed."""
         filters = {"label": [*self._names.filters["label"], f"{n.RECORD}={unit}"]}
-        with self._engine.doing(f"forget what happened to {unit}") as api:
+        with self._engine.doing(f"remove the records of {unit}") as api:
             for volume in api.volumes(filters=filters):
                 try:
                     api.remove_volume(volume["Name"])
@@ -61,7 +61,7 @@ class Records:
     def sweep(self) -> None:
         """Remove all records."""
         filters = {"label": [*self._names.filters["label"], n.RECORD]}
-        with self._engine.doing("forget what happened") as api:
+        with self._engine.doing("remove records") as api:
             listed = api.volumes(filters=filters)
         for unit in {volume["Labels"][n.RECORD] for volume in listed}:
             self.clear(unit)

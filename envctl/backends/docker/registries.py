@@ -117,7 +117,7 @@ class Registries:
             raise _HelperError(f"the credential helper {program} is not installed")
         with self._guard:
             if self._closed:
-                raise _HelperError("it was not waited for")
+                raise _HelperError("it was cancelled")
             try:
                 helper = subprocess.Popen(
                     [path, subcommand],

@@ -55,7 +55,7 @@ class SecretsContainer:
         if not unit.run.secrets:
             return
         values = {secret.name: self._secret(secret.name) for secret in unit.run.secrets}
-        with self._engine.doing(f"hand its secrets to {unit.name}") as api:
+        with self._engine.doing(f"give {unit.name} its secrets") as api:
             _insist_on_own_places(api, unit, container)
             owner = self._owner(api, unit, container)
             files = {secret_file(secret): values[secret.name] for secret in unit.run.secrets}
@@ -72,7 +72,7 @@ class SecretsContainer:
         if not unit.run.secrets:
             return
         values = {secret.name: self._secret(secret.name) for secret in unit.run.secrets}
-        with self._engine.doing(f"hand its secrets to {unit.name}") as api:
+        with self._engine.doing(f"give {unit.name} its secrets") as api:
             _insist_on_own_places(api, unit, container)
             owner = self._owner(api, unit, container)
             files = {secret_file(secret): values[secret.name] for secret in unit.run.secrets}

@@ -68,7 +68,7 @@ def configured(changes: Sequence[str]) -> Mapping[str, Any]:
     for change in changes:
         word, _, value = change.partition(" ")
         if word != "CMD":
-            raise ValueError(f"{change!r} cannot be said of an image that is made here")
+            raise ValueError(f"{change!r} is not supported for an image that is generated here")
         config["Cmd"] = json.loads(value)
     return config
 

@@ -27,7 +27,7 @@ class Demultiplexer:
         while len(self._pending) - start >= _HEADER:
             size = int.from_bytes(self._pending[start + 4 : start + _HEADER], "big")
             if size > _LONGEST:
-                raise EnvctlError("the engine sends what is no stream of a command")
+                raise EnvctlError("the engine sent an invalid stream")
             end = start + _HEADER + size
             if len(self._pending) < end:
                 break

@@ -159,7 +159,7 @@ def may_do_everything(engine: Engine, container: str) -> bool:
     Engines report the failure in many ways, so only a command that ran proves it.
     """
     output = CappedBuffer(_MOST_TOLD)
-    with engine.doing("run a command with all rights") as api:
+    with engine.doing("run a command with all privileges") as api:
         argv = ["/bin/sh", "-c", "echo ran"]
         _heard(api, api.exec_create(container, argv, user="0", privileged=True), output)
     return output.data.strip() == b"ran"
@@ -209,7 +209,7 @@ def _end(api: EngineApi, container: str, execution: Execution, mark: str) -> boo
         )
         _heard(api, identity, CappedBuffer(_MOST_TOLD))
         ended = _ended(api, identity, container, time.monotonic() + _SETTLE)
-    except Exception:  # noqa: BLE001 - what it is ended for is what is to be told
+    except Exception:  # noqa: BLE001 - the user should see the reason for ending the command
         return False
     return ended.get("ExitCode") == 0
 

@@ -24,7 +24,7 @@ def unused_images(engine: Engine, needed: Collection[str]) -> Sequence[Garbage]:
 
     Skips images with other names: an image that a user has tagged belongs to the user.
     """
-    with engine.doing("look for images that nothing uses") as api:
+    with engine.doing("find unused images") as api:
         images = api.images(filters={"label": [n.BUILD]})
         bases = api.images(filters={"label": [_BASE_LABEL]})
         used = {str(container.get("ImageID")) for container in api.containers(all=True)}

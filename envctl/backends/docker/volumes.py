@@ -62,7 +62,7 @@ class Volumes:
     def _begin(self, unit: Unit, volume: str, new: NewVolume) -> None:
         where = unit.origins.get(f"volumes.{volume}") or unit.where
         name = self._names.volume(volume)
-        with self._engine.doing(f"make the volume {volume}", where=where) as api:
+        with self._engine.doing(f"create the volume {volume}", where=where) as api:
             if self._is_cut_off(api, name):
                 remove_volume(api, name)
             if _is_there(api, name):

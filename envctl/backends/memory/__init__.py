@@ -165,7 +165,7 @@ class MemoryBackend:
         if units:
             raise EnvctlError(
                 f"{units[0]} is only simulated: the memory backend has no logs",
-                hint=f"a real backend has, such as @{DEFAULT_BACKEND}",
+                hint=f"use a real backend, such as @{DEFAULT_BACKEND}",
             )
         return iter(())
 

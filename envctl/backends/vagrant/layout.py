@@ -185,7 +185,7 @@ def conflicts(plan: Plan) -> Iterator[Problem]:
         if not isinstance(unit.source, Build):
             yield Problem(
                 unit.source.where or where,
-                f"{unit.service}: a container image needs a machine of its own",
+                f"{unit.service}: a container image needs its own machine",
                 hint="give the service `options: {vagrant: {layout: machine}}`",
             )
             continue

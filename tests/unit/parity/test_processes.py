@@ -176,7 +176,7 @@ def test_what_comes_and_goes_is_told_if_most_looks_see_it():
 
 
 def test_those_that_look_are_no_programs_of_the_unit():
-    script = "# Tells what is true in here: …\nexec 2>/dev/null"
+    script = "# Collects facts inside a unit: …\nexec 2>/dev/null"
     look = [
         process(7, "web"),
         process(

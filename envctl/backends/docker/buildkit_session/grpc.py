@@ -241,7 +241,7 @@ class Server:
             answer = call.method(_message(bytes(call.data)))
         except RefusedError as error:
             answer = error
-        except Exception:  # noqa: BLE001 - what went wrong here is not told to the engine, who would log it
+        except Exception:  # noqa: BLE001 - hide the error from the engine, which would log it
             answer = RefusedError(StatusCode.INTERNAL, "envctl could not answer")
         self._answers.put((stream, answer))
         self._wake()
@@ -264,7 +264,7 @@ def _text(value: str | bytes) -> str:
 def _message(data: bytes) -> bytes:
     """The single message of a call. RefusedError if it is compressed or incomplete."""
     if len(data) < _HEAD or len(data) != _HEAD + int.from_bytes(data[1:_HEAD], "big"):
-        raise RefusedError(StatusCode.INTERNAL, "a message is not whole")
+        raise RefusedError(StatusCode.INTERNAL, "a message is incomplete")
     if data[0]:
-        raise RefusedError(StatusCode.UNIMPLEMENTED, "messages are not to be compressed")
+        raise RefusedError(StatusCode.UNIMPLEMENTED, "messages must not be compressed")
     return data[_HEAD:]

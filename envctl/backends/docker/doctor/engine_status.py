@@ -90,7 +90,7 @@ def _in_time(ask: Callable[[], EngineStatus], seconds: float) -> EngineStatus:
     def body() -> None:
         try:
             answers.put(ask())
-        except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+        except Exception as error:  # noqa: BLE001 - raised later, in the waiting thread
             answers.put(error)
 
     threading.Thread(target=body, daemon=True).start()

@@ -1,5 +1,5 @@
-# Makes the disk of the image that this runs in, as a sparse file in a tar: with the right of the container's root
-# alone. Arguments: a folder, which is not part of the disk, and the disk's size.
+# Makes a disk from the image in which the script runs, as a sparse file in a tar archive. It needs only the rights of root
+# in the container. Arguments: a folder, which is not part of the disk, and the disk's size.
 set -e
 folder=$1 size=$2
 root=$folder/root
@@ -11,11 +11,11 @@ for one in /* /.[!.]* /..?*; do
     *) set -- "$@" "$one" ;;
     esac
 done
-# All at once: names of one file stay so.
+# Copy everything with one command, so that hard links to the same file remain links.
 cp -a "$@" "$root/"
 mkdir -m 755 "$root/dev"
 mkdir -m 555 "$root/proc" "$root/sys"
-# They are the container's own.
+# The engine mounts its own files there in the container.
 for file in hostname hosts resolv.conf; do : >"$root/etc/$file"; done
 mke2fs -q -t ext4 -O ^has_journal,^metadata_csum -E lazy_itable_init=1,root_owner=0:0 -m 0 -L root \
     -d "$root" "$folder/raw" "$size" >&2

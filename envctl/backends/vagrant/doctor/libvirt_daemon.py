@@ -44,7 +44,7 @@ def look(host: Host) -> Libvirt:
     """Ask the system's libvirt. Never raises."""
     program = host.which("virsh")
     if program is None:
-        return Libvirt(DaemonState.ABSENT, error="there is no virsh")
+        return Libvirt(DaemonState.ABSENT, error="virsh is not installed")
     argv = (program, "-c", URI, "version")
     try:
         text = host.run(argv, env={"LC_ALL": "C"}, timeout=_ANSWER).text

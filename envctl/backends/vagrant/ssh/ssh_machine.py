@@ -333,7 +333,7 @@ def _file(path: Path) -> str:
 
 def sockets() -> Path:
     """The user's private folder for sockets. EnvctlError if others can write to it."""
-    candidates = (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"), "/tmp")  # noqa: S108 - closed to others below
+    candidates = (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"), "/tmp")  # noqa: S108 - made private below
     base = next(path for path in candidates if path and os.path.isdir(path))  # noqa: PTH112 - path may be None
     folder = Path(base) / f"envctl-{os.getuid()}"
     with suppress(FileExistsError):

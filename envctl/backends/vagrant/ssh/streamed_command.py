@@ -87,7 +87,7 @@ def _drain(
             while (data := source.read(_CHUNK)) and not ended.is_set():
                 if writer is not None:
                     writer(data)
-        except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+        except Exception as error:  # noqa: BLE001 - raised later, in the waiting thread
             failures.append(error)
             over.set()
 

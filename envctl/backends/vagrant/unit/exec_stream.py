@@ -112,7 +112,7 @@ def _end(machine: SshMachine, mark: str) -> bool:
     )
     try:
         machine.run(script, timeout=TIMEOUT)
-    except Exception:  # noqa: BLE001 - the reason for killing it is what the user should read
+    except Exception:  # noqa: BLE001 - the user should see the reason for killing the command
         return False
     return True
 

@@ -118,7 +118,7 @@ def test_what_cannot_be_together_is_reported_before_anything_is_done():
         "two and one cannot share a machine: they differ in the file /etc/motd",
         "two and one cannot share a machine: the port 80 is used by both",
         "two and one cannot share a machine: the port 8000 is used by both",
-        "three: a container image needs a machine of its own",
+        "three: a container image needs its own machine",
     ]
 
 
