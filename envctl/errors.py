@@ -22,7 +22,7 @@ class Exit(IntEnum):
 class Place:
     """Where in a file something was written; line and column count from 1.
 
-    `note` says which variables made the value what it is: "http_port is '8081', from ENVCTL_VAR_http_port".
+    `note` lists the variables that the value comes from: "http_port is '8081', from ENVCTL_VAR_http_port".
     """
 
     file: str
@@ -66,7 +66,7 @@ class EnvctlError(Exception):
 
 
 class AccessError(EnvctlError):
-    """A registry gives what was asked for to others only, or the credentials that it wants cannot be had."""
+    """A registry denies access, or the required credentials cannot be obtained."""
 
 
 class UsageError(EnvctlError):
@@ -78,7 +78,7 @@ class UsageError(EnvctlError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in a spec file: where, what, what was expected, the line itself."""
+    """One mistake in a spec file: its place, the message, the expected value, and the line itself."""
 
     where: Place
     message: str
@@ -99,10 +99,10 @@ class Problem:
 
 
 class SpecError(EnvctlError):
-    """Everything wrong with a spec, all at once."""
+    """All mistakes in a spec."""
 
     def __init__(self, problems: tuple[Problem, ...], *, all_told: bool = True) -> None:
-        """All problems, or the first that were found where there are more."""
+        """Create the error; `all_told` is false if the spec may have more problems than these."""
         self.problems = problems
         self.all_told = all_told
         count = len(problems)
@@ -113,7 +113,7 @@ class SpecError(EnvctlError):
         )
 
     def with_more(self, problems: Iterable[Problem]) -> SpecError:
-        """The same with more problems, each told once and in the order of the files' lines."""
+        """The same error with more problems, without duplicates and sorted by place."""
         every = dict.fromkeys([*self.problems, *problems])
         ordered = tuple(sorted(every, key=lambda problem: problem.where))
         return SpecError(ordered, all_told=self.all_told)

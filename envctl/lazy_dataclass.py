@@ -1,9 +1,9 @@
-"""`dataclass` as Python's own, for programs that end soon: a class costs little until it is used.
+"""A faster `dataclass` for short-lived programs: a class costs little until it is used.
 
-Python's own compiles six methods for each class when its module is imported. A command imports a hundred such classes
-and makes instances of twenty. Here a class's `__init__` is compiled when its first instance is made, and the other
-methods are shared by all classes. What is the same: fields, defaults, `replace`, `fields`, `asdict`, slots, equality,
-hashes. See docs/decisions/fast-start.md for what it saves.
+Python's own `dataclass` compiles six methods per class when the module is imported. A command imports a hundred such
+classes and creates instances of twenty. This one compiles `__init__` when the first instance is created, and all
+classes share the other methods. Fields, defaults, `replace`, `fields`, `asdict`, slots, equality and hashes work the
+same way. See docs/decisions/fast-start.md for the savings.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ else:
     def dataclass(
         *, frozen: bool = False, slots: bool = False, eq: bool = True, order: bool = False
     ) -> Callable[[type], type]:
-        """Make a class of its annotations, as `dataclasses.dataclass` does."""
+        """Create a class from its annotations, like `dataclasses.dataclass`."""
 
         def decorate(cls: type) -> type:
-            # Without one, Python's own writes the signature, for which it imports half the standard library.
+            # Without a docstring, Python writes the signature into it, and imports half the standard library to do so.
             cls.__doc__ = cls.__doc__ or cls.__name__
             new_class = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots)(cls)
-            # Python itself sets `__hash__` to None where a class has an `__eq__` of its own.
+            # Python itself sets `__hash__` to None in a class with its own `__eq__`.
             written = {
                 name for name in cls.__dict__ if name != "__hash__" or cls.__hash__ is not None
             }
@@ -36,7 +36,7 @@ else:
             _add(new_class, written, "__repr__", _repr)
             values = _values(new_class)
             if eq:
-                # What is equal has to have the same hash, so what can be changed has none.
+                # Equal instances must have the same hash, so a mutable class has none.
                 _add(new_class, written, "__hash__", _hash(values) if frozen else None)
                 _add(new_class, written, "__eq__", _compared(values, operator.eq))
             if order:
@@ -57,7 +57,7 @@ else:
 
 
 def _add(cls: Any, written: set[str], name: str, method: object) -> None:
-    """Give a class a method, unless it has written its own."""
+    """Add a method to a class, unless the class defines it itself."""
     if name not in written:
         setattr(cls, name, method)
 
@@ -97,7 +97,7 @@ def _compiled_init(cls: Any) -> Callable[..., None]:
 
 
 def _values(cls: Any) -> Callable[[Any], Any]:
-    """What is compared of an instance."""
+    """A function that returns the compared values of an instance."""
     names = [field.name for field in dataclasses.fields(cls) if field.compare]
     return operator.attrgetter(*names) if names else lambda _: ()
 

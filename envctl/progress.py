@@ -1,4 +1,4 @@
-"""What is going on while work is done, told to whoever shows it."""
+"""Progress events, from the code that works to the code that shows them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from envctl.lazy_dataclass import dataclass
 
 
 class Stage(StrEnum):
-    """Where a piece of work stands."""
+    """The state of a piece of work."""
 
     STARTED = "started"
     WORKING = "working"
@@ -21,7 +21,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One event: the piece of work ("build web", "start db", "base debian:bookworm"), and what it does now."""
+    """One event: the piece of work ("build web", "start db", "base debian:bookworm"), and what it is doing."""
 
     work: str
     stage: Stage

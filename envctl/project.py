@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class Project:
-    """A project's folder and the options of one run: what every session of the run has in common.
+    """A project's folder and the options of one run, which all its sessions share.
 
-    With `free_ports`, what is brought up takes free ports of the host, whatever the spec says. `ask` asks the user
-    whether the project may reach what it wants of this host.
+    With `free_ports`, services use free host ports despite the spec. `ask` asks the user to allow the project's access
+    to this host.
     """
 
     def __init__(
@@ -50,23 +50,24 @@ class Project:
         self.ask = ask
         self.loader = loader or SpecLoader(root, sets=self.sets, environ=environ)
         self.profiles = profiles
-        """The profiles that were chosen; None for all."""
+        """The chosen profiles; None for all."""
         self.shared = shared
-        """What services were planned as, where all environments are looked at in one go.
+        """The planned services, if all environments are planned in one run.
 
-        Then each is resolved from the files: they share what they have in common, and no cache is written.
+        In that case, each environment is resolved from the files, because they share common parts, and no cache is
+        written.
         """
 
     def with_free_ports(self) -> Project:
-        """The same project; what is brought up takes ports of the host that are free."""
+        """The same project, with free host ports for its services."""
         return self._with(free_ports=True)
 
     def with_all_profiles(self) -> Project:
-        """The same project; no service is left out because nobody chose its profiles."""
+        """The same project, including services whose profiles are not chosen."""
         return self._with(profiles=None)
 
     def anew(self) -> Project:
-        """The same project, its spec as it is now."""
+        """The same project, with the present spec."""
         return self._with(loader=None)
 
     def with_shared_services(self) -> Project:
@@ -96,13 +97,13 @@ class Project:
         return self.loader.environments
 
     def resolved(self, environment: str, *, allow_missing_files: bool = False) -> Resolved:
-        """The resolved spec of one environment; with `allow_missing_files` builds may lack files of the project."""
+        """The resolved spec of one environment. With `allow_missing_files`, project files for builds may be missing."""
         return self.loader.load(
             environment, allow_missing_files=allow_missing_files, cache=self.shared is None
         )
 
     def usual_backend(self) -> str:
-        """The backend of the environments, if those that can be read agree on one; otherwise the default."""
+        """The backend of the environments, if all readable ones agree; otherwise the default."""
         backends: set[str] = set()
         for name in self.environments():
             with suppress(EnvctlError):
@@ -110,11 +111,11 @@ class Project:
         return backends.pop() if len(backends) == 1 else DEFAULT_BACKEND
 
     def valid_parts(self, environment: str) -> Resolved | None:
-        """What is valid by itself in a spec that has problems; None if nothing is."""
+        """The valid parts of a spec with problems; None if nothing is valid."""
         return definition.valid_parts(self.root, environment, sets=self.sets, environ=self.environ)
 
     def mounted_elsewhere(self, environment: str) -> Iterator[Mounted]:
-        """What the project's other environments mount of this host."""
+        """The paths of this host that the project's other environments mount."""
         from envctl.trust.declared_access import mounted_by
 
         others = (name for name in self.environments() if name != environment)
@@ -122,12 +123,12 @@ class Project:
 
     @cached_property
     def alike(self) -> Mapping[str, None]:
-        """The environments that are known to mount the same."""
+        """The environments that are known to have the same mounts."""
         return self.loader.alike
 
     @cached_property
     def templates(self) -> Templates:
-        """The project's own templates, before envctl's."""
+        """The project's own templates, which take precedence over envctl's."""
         from envctl.render.templates import Templates
 
         return Templates(self.root)

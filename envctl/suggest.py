@@ -1,4 +1,4 @@
-"""The "did you mean" of every message."""
+"""The "did you mean" hint of all messages."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Final
 
 _ALIKE: Final = 0.6
 _LONGEST: Final = 80
-"""Letters of a word that are looked at: no name is longer, and what is slipped in for one may be a megabyte."""
+"""How many letters of a word are compared. No name is longer, but an invalid word may be a megabyte."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that a mistyped one is most like; "" if none is like it."""
-    # Compiled: some thousand misspelt names among some thousand take a second, with difflib many minutes.
+    """The known word that is most similar to a misspelt one; "" if none is similar."""
+    # Compiled code: a thousand misspelt names among a thousand take a second; difflib would need many minutes.
     from rapidfuzz import process
     from rapidfuzz.distance import OSA, Indel
 
@@ -26,14 +26,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def is_near(word: str, known: str) -> bool:
-    """Whether a word is a known one with a letter or two mistyped."""
+    """Whether a word is a known word with one or two wrong letters."""
     from rapidfuzz.distance import OSA
 
     return OSA.distance(word[:_LONGEST], known) <= (2 if len(known) > 4 else 1)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known word, or else all of them."""
+    """A hint with the nearest known word, or with all known words."""
     names = sorted(known)
     suggestion = nearest(word, names)
     if suggestion:

@@ -1,4 +1,4 @@
-"""What every backend needs of this machine."""
+"""The requirements of every backend on this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OLDEST_PYTHON = (3, 11)
 
 
 def common_findings(host: Host) -> tuple[Finding, ...]:
-    """What this machine has, or lacks, whatever the backend."""
+    """The findings that do not depend on the backend."""
     return (python(host), certificates(host))
 
 

@@ -20,7 +20,7 @@ class DaemonState(StrEnum):
 
 
 class RepairStage(IntEnum):
-    """The order of repairs: all of one stage before the next, and packages before all repairs."""
+    """The order of repairs: stage by stage. Packages are installed before all repairs."""
 
     DEVICES = 0
     """Access to devices: daemons check it when they start."""
@@ -29,7 +29,7 @@ class RepairStage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A repair beside installing packages: a function that reports its progress. Names are unique."""
+    """A repair other than installing packages: a function that reports its progress. Names are unique."""
 
     name: str
     stage: RepairStage
@@ -38,10 +38,10 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was checked, what was observed and, if that is not fine, what to do.
+    """The checked thing, the observation and, for a failed check, the remedy.
 
-    envctl does not work without what is `needed`; everything else is advice. `packages` of the distribution
-    and `repairs` together fix it.
+    envctl does not work without what is `needed`; other findings are advice. `packages` of the distribution and
+    `repairs` together fix it.
     """
 
     name: str

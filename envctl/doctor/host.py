@@ -40,22 +40,22 @@ class Host:
 
     @property
     def processor(self) -> str:
-        """The processor's architecture as Linux calls it: "x86_64", "aarch64"."""
+        """The processor's architecture by Linux's name: "x86_64", "aarch64"."""
         return architectures.processor(platform.machine())
 
     @property
     def python(self) -> tuple[int, int, int]:
-        """The version of the Python that runs this."""
+        """The version of the running Python."""
         return sys.version_info[:3]
 
     @property
     def is_root(self) -> bool:
-        """Whether this process may install and start things."""
+        """Whether this process may install packages and start services."""
         return os.geteuid() == 0
 
     @property
     def distribution(self) -> str:
-        """The ID in /etc/os-release ("debian", "ubuntu", …); "" if there is none."""
+        """The ID in /etc/os-release ("debian", "ubuntu", …); "" if the file has none."""
         return (self._os_release("ID") or [""])[0]
 
     @property
@@ -127,7 +127,7 @@ class Host:
     ) -> Outcome:
         """Run a program; `timeout` in seconds. EnvctlError if it takes longer or does not exist.
 
-        It gets `env`, and the few variables of this process that programs need.
+        The program gets `env`, and the few variables of this process that programs need.
         """
         try:
             done = subprocess.run(

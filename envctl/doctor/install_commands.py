@@ -8,7 +8,8 @@ from typing import Final, TypeAlias
 from envctl.doctor.host import Host
 
 PackageNames: TypeAlias = Mapping[str, Mapping[str, str]]
-"""The names of Debian's packages elsewhere, by a distribution's ID or ID_LIKE; "" if it has none, though a relative does."""
+"""The names of Debian's packages in other distributions, by ID or ID_LIKE; "" if the distribution has no such package.
+"""
 
 _COMMANDS: Final[Mapping[str, str]] = {
     "fedora": "sudo dnf install",
@@ -16,7 +17,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "arch": "sudo pacman -S",
     "alpine": "sudo apk add",
 }
-"""The commands where there is no apt, by a distribution's ID or ID_LIKE."""
+"""The install commands of distributions without apt, by ID or ID_LIKE."""
 _NAMES: Final[PackageNames] = {
     "dnsmasq-base": dict.fromkeys(_COMMANDS, "dnsmasq"),
     "e2fsprogs": dict.fromkeys(_COMMANDS, "e2fsprogs"),
@@ -44,9 +45,9 @@ def apt_command(packages: Sequence[str]) -> str:
 
 
 def install_command(host: Host, packages: Sequence[str], names: PackageNames) -> str:
-    """The command that installs, on this host, what these packages of Debian contain; "" if unknown.
+    """The command that installs the equivalents of these Debian packages on this host; "" if unknown.
 
-    `names` are those of the backend's own packages.
+    `names` are those of the backend's packages.
     """
     if host.has_apt:
         return apt_command(packages)
@@ -64,5 +65,5 @@ def install_command(host: Host, packages: Sequence[str], names: PackageNames) ->
 
 
 def _parent(name: str) -> str:
-    """The family in the name of a distribution, such as "opensuse-leap"; "" if there is none."""
+    """The family in the name of a distribution, such as "opensuse-leap"; "" if it contains none."""
     return "suse" if "suse" in name or name.startswith("sle") else ""

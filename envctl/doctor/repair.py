@@ -18,9 +18,9 @@ from envctl.progress import Progress, Report, Stage
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
 _OPTIONS = ("-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3")
 _PATIENCE = 1200
-"""Seconds for one call of apt."""
+"""The timeout of one call of apt, in seconds."""
 _SHOWN = 15
-"""How many of a program's last lines an error shows."""
+"""How many lines of a program's output an error shows, from the end."""
 
 
 def fix(
@@ -31,12 +31,12 @@ def fix(
     host: Host | None = None,
     locks: Path | None = None,
 ) -> None:
-    """Fix everything that is fixable. If two processes do so at the same time, the work is done once.
+    """Fix everything that is fixable. If two processes do so at the same time, the work is done only once.
 
-    `backend` is the one that was checked, for the command in the hint.
+    `backend` is the checked backend, for the command in the hint.
 
-    EnvctlError if something needed cannot be fixed: this user is not root, or apt or the engine fails; then with
-    the last lines of its output.
+    EnvctlError if a needed thing cannot be fixed because this user is not root, or because apt or the engine fails. It
+    then contains the last lines of their output.
     """
     host = host or Host()
     fixable = [finding for finding in findings if finding.fixable]
@@ -54,13 +54,13 @@ def fix(
 
 
 def repairs(findings: Iterable[Finding]) -> Sequence[Repair]:
-    """The repairs of all findings, each once, in order."""
+    """The repairs of all findings, without duplicates, in order."""
     by_name = {repair.name: repair for finding in findings for repair in finding.repairs}
     return sorted(by_name.values(), key=lambda repair: (repair.stage, repair.name))
 
 
 def _refuse(fixable: Sequence[Finding], backend: str, report: Report) -> None:
-    """Without root: an error for what is needed, a note for everything else."""
+    """Without root: raise an error for needed things, and report a note for everything else."""
     commands = "\n".join(f"{finding.name}: {finding.remedy}" for finding in fixable)
     if any(finding.needed for finding in fixable):
         option = "" if backend == DEFAULT_BACKEND else f" --backend {backend}"
@@ -76,8 +76,8 @@ def _refuse(fixable: Sequence[Finding], backend: str, report: Report) -> None:
 def install(packages: tuple[str, ...], host: Host, report: Report) -> None:
     """Install packages with apt, without recommended ones.
 
-    One of those is AppArmor, without whose profiles containers would not start. The package lists are updated only
-    if the installation fails: they may be recent enough, and a broken third-party source need not matter.
+    A recommended package is AppArmor, without whose profiles containers would not start. The package lists are updated
+    only if the installation fails, because they may be recent enough, and a broken third-party source need not matter.
     """
     work = f"install {' '.join(packages)}"
     report(Progress(work, Stage.STARTED))

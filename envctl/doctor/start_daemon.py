@@ -1,4 +1,4 @@
-"""Starts a daemon of this machine and waits until it answers: with systemd where that runs, otherwise directly."""
+"""Starts a daemon on this machine and waits until it answers: with systemd if that is running, otherwise directly."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from envctl.lazy_dataclass import dataclass
 from envctl.progress import Progress, Report, Stage
 
 PATIENCE = 60.0
-"""Seconds a daemon gets from its start to its first answer."""
+"""How many seconds a daemon gets from its start to its first answer."""
 SHOWN: Final = 15
-"""How many of a log's last lines an error shows."""
+"""How many lines of a log an error shows, from the end."""
 _PAUSE = 0.2
 
 
 class DaemonStatus(Protocol):
-    """A daemon's answer, or why there is none."""
+    """A daemon's answer, or why it did not answer."""
 
     @property
     def state(self) -> DaemonState:
@@ -28,7 +28,7 @@ class DaemonStatus(Protocol):
 
     @property
     def error(self) -> str:
-        """Why it does not; "" if it does."""
+        """Why the daemon does not answer; "" if it does."""
 
 
 StatusT = TypeVar("StatusT", bound=DaemonStatus)
@@ -39,15 +39,15 @@ class Daemon(Generic[StatusT]):
     """A daemon that can be started: the Docker engine, libvirt."""
 
     name: str
-    """As messages call it: "the Docker engine"."""
+    """Its name in messages: "the Docker engine"."""
     work: str
-    """As the progress calls its start."""
+    """The name of its start in the progress display."""
     service: str
-    """Its service in systemd."""
+    """The name of its systemd service."""
     ask: Callable[[], StatusT]
 
     def start(self, host: Host, report: Report, directly: Callable[[], None]) -> None:
-        """Start it unless it answers; without systemd, `directly` does. EnvctlError, with the end of its log, if it fails."""
+        """Start it unless it answers; without systemd, by `directly`. EnvctlError, with the end of its log, on failure."""
         if self.ask().state is DaemonState.ANSWERS:
             return
         report(Progress(self.work, Stage.STARTED))
@@ -79,7 +79,7 @@ class Daemon(Generic[StatusT]):
         """Wait for an answer while the daemon is alive; return the last status."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            # In this order: ask once more after the daemon has exited.
+            # In this order, so that it is asked once more after the daemon has exited.
             alive = is_alive()
             status = self.ask()
             if status.state is DaemonState.ANSWERS or not alive or time.monotonic() > deadline:

@@ -1,1 +1,1 @@
-"""What was resolved: the versions that builds came to, kept in envctl.lock beside the spec."""
+"""The lock: the versions that builds resulted in, stored in envctl.lock next to the spec."""

@@ -1,4 +1,4 @@
-"""Compare a lock with the spec, and with the images built here."""
+"""Compares a lock with the spec, and with the images built here."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def compare_with_lock(
 
 
 def spec_differences(lock: Lock, requests: Iterable[BuildRequest]) -> tuple[LockDifference, ...]:
-    """The differences between the lock and what the spec asks for. Needs no engine."""
+    """The differences between the lock and the spec's requests. Needs no engine."""
     return merged(
         difference for request in requests for difference in _input_differences(lock, request)
     )
@@ -89,7 +89,7 @@ def _input_differences(lock: Lock, request: BuildRequest) -> Iterator[LockDiffer
 
 
 def _by_package(text: str) -> Iterator[str]:
-    """A line of inputs; that of packages as one line for each package."""
+    """A line of inputs. A line of packages becomes one line per package."""
     kind, _, names = text.partition(" ")
     if kind == "packages":
         yield from (f"package {name}" for name in names.split())
@@ -146,7 +146,7 @@ def _other_architectures(
     images: Mapping[str, ImageContent],
     engine: ImageEngine,
 ) -> set[str]:
-    """The architectures of images other than the lock's. A service with a platform has its own, which is right."""
+    """The architectures of images that differ from the lock's. A service with a platform may have its own."""
     without_platform = {
         engine.name_of(request.source) for request in requests if not request.source.platform
     }

@@ -1,4 +1,4 @@
-"""Create a lock: build what is missing, and read what every image contains."""
+"""Creates a lock: builds what is missing, and reads the content of every image."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def create_lock(
     vendor: bool = False,
     complete: bool = False,
 ) -> tuple[Lock, tuple[LockDifference, ...]]:
-    """Write the lock of some environments, or of the complete project; the lock, and what changed.
+    """Write the lock of some environments, or of the complete project. Returns the lock and the changes.
 
-    With `update` these services and bases, or all if it is empty, are rebuilt with the newest versions; with
-    `vendor` the package files are kept. EnvctlError if something cannot be built or read.
+    With `update`, these services and bases, or all if it is empty, are rebuilt with the newest versions. With `vendor`,
+    the package files are kept. EnvctlError if a build or image fails.
     """
     before = load_lock(root) or Lock()
     if vendor:
@@ -63,7 +63,7 @@ def _vendor(
 ) -> None:
     """Keep the package files of a new lock.
 
-    The lock is written again even if that fails half-way: it vouches for all files kept so far.
+    The lock is written again even if that fails half-way, so that it covers all files kept so far.
     """
     writer = VendorStoreWriter(root, lock, requests, builder)
     try:
@@ -73,7 +73,7 @@ def _vendor(
 
 
 def _require_one_platform(root: Path, requests: Sequence[BuildRequest], before: Lock) -> None:
-    """EnvctlError for several platforms: their packages have the same names and versions."""
+    """EnvctlError for several platforms, because their packages have the same names and versions."""
     places = {request.source.platform: request.where for request in reversed(requests)}
     is_vendored = not Store(root).is_empty
     platforms = {*places, *(build.platform for build in before.builds if is_vendored)}
@@ -90,8 +90,8 @@ def _require_one_platform(root: Path, requests: Sequence[BuildRequest], before: 
 class LockCreator:
     """Creates the lock of some environments with a container engine.
 
-    `update` are services and bases to rebuild with the newest versions. Everything else keeps its image, and what
-    has to be built keeps the versions of the lock `before` while they are available.
+    `update` are services and bases to rebuild with the newest versions. Everything else keeps its image. New builds
+    keep the versions in the lock `before` while they are available.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class LockCreator:
         self._require_known(update or ())
 
     def create(self, environments: Collection[str]) -> Lock:
-        """Build what is missing and read all images; entries of other environments stay as they are."""
+        """Build missing images and read all images. Entries of other environments do not change."""
         self._engine.check()
         bases = {
             request.source.base for request in self._requests if isinstance(request.source, Build)
@@ -166,7 +166,7 @@ class LockCreator:
     # --- building
 
     def _build(self) -> None:
-        """Build missing and updated images; a base may have changed below its builds."""
+        """Build missing and updated images, and those whose base has changed."""
         changes: dict[str, Change] = {}
         inputs: dict[str, BuildInputs] = {}
         pinned: set[str] = set()
@@ -202,7 +202,7 @@ class LockCreator:
         images: Mapping[str, ImageContent],
         base_images: Mapping[str, ImageContent],
     ) -> str:
-        """The one architecture of all images, but for services with a platform: their entries name it."""
+        """The common architecture of all images, except for services with a platform, whose entries name it."""
         contents = {**images, **base_images}
         without_platform = {
             self._image(request) for request in self._requests if not request.source.platform
@@ -254,7 +254,7 @@ class LockCreator:
 
 @contextmanager
 def _hint_at_update(pinned: Collection[str]) -> Iterator[None]:
-    """Add to an error's hint how services that are pinned to locked versions are released from them."""
+    """Extend an error's hint with the command that releases services from locked versions."""
     try:
         yield
     except EnvctlError as error:

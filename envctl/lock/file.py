@@ -1,4 +1,4 @@
-"""envctl.lock as a file: JSON, one name a line, sorted, so that a diff is easy to review. See docs/lock.md.
+"""envctl.lock as a file: JSON, sorted, one name per line, so that diffs are easy to review. See docs/lock.md.
 
 A build's packages are written as differences from its base: a version, or null for a removed package.
 """
@@ -28,7 +28,7 @@ _RESTORE: Final = (
 
 
 class LockFileError(EnvctlError):
-    """envctl.lock cannot be read; `details` has a line for each problem."""
+    """envctl.lock cannot be read; `details` has one line per problem."""
 
     def __init__(
         self, problems: Sequence[str], *, where: Place | None = None, hint: str = _RESTORE
@@ -53,7 +53,7 @@ def load_lock(root: Path) -> Lock | None:
 
 
 def existing_lock(root: Path) -> Lock:
-    """The project's lock. EnvctlError if it has none, LockFileError as `load_lock`."""
+    """The project's lock. EnvctlError if it has none; LockFileError as for `load_lock`."""
     lock = load_lock(root)
     if lock is None:
         raise EnvctlError(f"no {FILE} found", hint="run `envctl lock`, and commit the file")
@@ -82,7 +82,7 @@ def lock_text(lock: Lock) -> str:
         "builds": [_build_data(build, lock.bases.get(build.base)) for build in builds],
     }
     text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-    # A reviewer sees every character: none changes the direction of the text or hides another.
+    # Escape invisible characters, so that a reviewer sees them: some change the text direction or hide others.
     return "".join(
         char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text
     )
@@ -158,7 +158,7 @@ def _decode(data: bytes) -> Any:
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
-    """An object whose keys are all different; JSON takes the last of several."""
+    """An object with unique keys. JSON itself would use the last of several."""
     result = dict(pairs)
     if len(result) < len(pairs):
         ((key, _),) = Counter(key for key, _ in pairs).most_common(1)
@@ -167,7 +167,7 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
 
 
 class _Reader:
-    """Checks the parts of a document. It notes every problem and reads on with an empty value."""
+    """Checks the parts of a document. Records every problem, and continues with an empty value."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -269,7 +269,7 @@ class _Reader:
         }
 
     def versions(self, data: Any, path: str, kind: str) -> Versions:
-        """Versions by name. Anything else than a name or a version would be an option to apt, pip or npm."""
+        """Versions by name. Other texts could become options of apt, pip or npm."""
         table = self.table(data, path)
         for name, version in table.items():
             if not name_syntax.NAMES[kind](name):

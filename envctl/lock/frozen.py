@@ -1,4 +1,4 @@
-"""up --frozen: images and provisioned boxes that match the lock, or nothing is changed."""
+"""up --frozen: makes sure that images and provisioned boxes match the lock, or changes nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from envctl.plan.model import Base, Build, DockerfileBuild, Plan, ReadyImage, So
 
 
 class FrozenBuilds:
-    """The builds of one environment, which have to match the lock.
+    """The builds of one environment, which must match the lock.
 
     `requests` are those of its images; `plan` is its plan on its backend, which may combine units into one build.
     With `offline`, builds use vendored files only.
@@ -47,18 +47,18 @@ class FrozenBuilds:
         self._builder = builder
         self._engine = builder.engine
         self._expected: dict[str, Manifest] = {}
-        """By image name, what its packages have to be."""
+        """The packages that each image must have, by image name."""
         self._rebuilt: set[str] = set()
-        """Digests of builds that have an image already, so that the builder's cache would give the same again."""
+        """Digests of builds that already have an image, so that the builder's cache would produce the same one."""
         self._provisioned: dict[str, Build] = {}
-        """By service, builds done in machines."""
+        """The builds that run in machines, by service."""
         self._offline: OfflineBuilder | None = None
         if offline:
             root = Path(plan.scope.root)
             self._offline = OfflineBuilder(self._engine, lock, root, builder.report)
 
     def require_same_spec(self, services: Collection[str]) -> None:
-        """Raise EnvctlError, with all differences, unless the lock was made for these services' spec."""
+        """Raise EnvctlError, with all differences, unless the lock was created for the spec of these services."""
         requests = [self._requests[service] for service in self._sources(services)]
         differences = spec_differences(self._lock, requests)
         if differences:
@@ -69,11 +69,11 @@ class FrozenBuilds:
             )
 
     def prepare(self, services: Collection[str], backend: Backend) -> bool:
-        """Make what these services are made from match the lock; whether that may change the plan's changes.
+        """Make the sources of these services match the lock. Returns whether that may change the plan's changes.
 
-        `backend` is the one that brings them up; its own builds get `build_inputs`.
+        `backend` is the backend that runs them; its additional builds get `build_inputs`.
 
-        EnvctlError, with all differences, if something does not match. Nothing else has been changed by then.
+        EnvctlError, with all differences, if a source does not match. Nothing else has changed by then.
         """
         sources = self._sources(services)
         machines = backend if isinstance(backend, MachineBuilds) else None
@@ -91,7 +91,7 @@ class FrozenBuilds:
             for service, source in sources.items()
             if service not in self._provisioned
         }
-        # Without images no engine is needed.
+        # Without images, no engine is needed.
         built = bool(images) and self._ensure_images(images)
         if machines:
             machines.pin_images({**self._contents(images), **self._manifest_digests()})
@@ -99,7 +99,7 @@ class FrozenBuilds:
         return built or machines is not None or provisioned
 
     def _sources(self, services: Collection[str]) -> Mapping[str, Source]:
-        """The sources of these services, and of those that the backend combines with them into one build."""
+        """The sources of these services, and of services that the backend combines with them into one build."""
         name = self._engine.name_of
         sources = {unit.service: unit.source for unit in self._plan.units}
         needed = {name(sources[service]) for service in services}
@@ -118,7 +118,7 @@ class FrozenBuilds:
     # --- images
 
     def _ensure_images(self, sources: Mapping[str, Source]) -> bool:
-        """Have all images match; whether any was built."""
+        """Make all images match. Returns whether any was built."""
         self._engine.check()
         by_image: dict[str, dict[str, Source]] = {}
         for service, source in sources.items():
@@ -150,7 +150,7 @@ class FrozenBuilds:
         }
 
     def _matches(self, name: str, users: Mapping[str, Source]) -> bool:
-        """Whether an image matches the lock; it is pulled or restored first if need be. `users` are its services."""
+        """Whether an image matches the lock, after pulling or restoring it if necessary. `users` are its services."""
         exists = self._engine.images.at_hand(name) is not None
         if not exists or (self._offline and any(self._differences(name, users))):
             service, source = next(iter(users.items()))
@@ -158,7 +158,7 @@ class FrozenBuilds:
         return exists and not any(self._differences(name, users))
 
     def _fetch_image(self, name: str, source: Source, locked: LockedBuild) -> bool:
-        """Pull or restore an image that is not built here; whether the image exists then."""
+        """Pull or restore an image that is not built here. Returns whether it exists then."""
         if isinstance(source, Build):
             return self._engine.images.find(name) is not None
         if self._offline is not None:
@@ -186,7 +186,7 @@ class FrozenBuilds:
             assert isinstance(source, Build | DockerfileBuild)
             if isinstance(source, Build):
                 self.ensure_base(source.base)
-            # Missing files are reported before the first build starts.
+            # Report missing files before the first build starts.
             self.build_inputs(source)
             if self._engine.images.find(name) is not None:
                 self._rebuilt.add(source.digest)
@@ -213,7 +213,7 @@ class FrozenBuilds:
         }
 
     def _provision(self, backend: Backend) -> bool:
-        """Have all builds in machines match; whether any was done."""
+        """Make all builds in machines match. Returns whether any was made."""
         existing = backend.observe(self._plan).images
         changes = {
             build.digest: _build_change(service, build)
@@ -222,15 +222,15 @@ class FrozenBuilds:
         }
         for build in self._provisioned.values():
             if build.digest in changes:
-                # Missing files are reported before the first build starts.
+                # Report missing files before the first build starts.
                 self.build_inputs(build)
         self._builder.build([*changes.values()], self.build_inputs, backend=backend)
         return bool(changes)
 
-    # --- what builds are given
+    # --- inputs of builds
 
     def ensure_base(self, base: Base) -> None:
-        """Have a base that matches the lock. EnvctlError, with all differences, if it does not."""
+        """Make a base available that matches the lock. EnvctlError, with all differences, if that fails."""
         from envctl.bases import ensure
 
         if self._offline is None:
@@ -256,12 +256,12 @@ class FrozenBuilds:
         return differences
 
     def _is_image(self, name: str, locked: str, identity: str) -> bool:
-        """Whether an image is the locked one. The engine knows no registry digest of an image loaded from a file."""
+        """Whether an image is the locked one. An engine knows no registry digest of an image loaded from a file."""
         offline = self._offline
         return locked == identity or (offline is not None and offline.is_vendored_as(name, locked))
 
     def build_inputs(self, build: Build | DockerfileBuild) -> BuildInputs:
-        """What a build is given: pinned versions, or vendored files. EnvctlError if a file is missing."""
+        """The inputs of a build: pinned versions, or vendored files. EnvctlError if a file is missing."""
         expected = self._expected.get(self._engine.name_of(build))
         if expected is not None:
             inputs = self._offline.inputs(build, expected) if self._offline else pins(expected)
@@ -272,14 +272,14 @@ class FrozenBuilds:
             )
         if self._offline is None or not isinstance(build, Build):
             return NO_BUILD_INPUTS
-        # A backend's extra build, next to locked ones or on top of one.
+        # A backend's additional build, next to a locked build or on top of one.
         below = inspect_image(self._engine, build.base.image).manifest
         return self._offline.extra_inputs(build, below)
 
     def _verifier(
         self, build: Build | DockerfileBuild, expected: Manifest
     ) -> MachineVerifier | None:
-        """The verifier of a build that is done in a machine."""
+        """The verifier of a build that runs in a machine."""
         units = tuple(
             f"{self._environment}/{service}"
             for service, provisioned in self._provisioned.items()
@@ -295,7 +295,7 @@ def _build_change(service: str, source: Build | DockerfileBuild) -> Change:
 
 
 def _union(first: Manifest, second: Manifest) -> Manifest:
-    """The contents of a build made of both, for units that share a machine."""
+    """The contents of a build that combines both, for units that share a machine."""
     return Manifest(
         {**first.packages, **second.packages},
         {**first.pip, **second.pip},

@@ -1,4 +1,4 @@
-"""What in the spec decides what a build installs, a line each: so a lock can be checked without an engine."""
+"""The inputs in the spec that decide what a build installs, one per line, so that checking a lock needs no engine."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ _LONGEST: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One thing that decides what is installed: its line in the lock, and its place in the spec.
+    """One input that affects what is installed: its line in the lock, and its place in the spec.
 
-    `summary` names what has changed if only the hash in the line differs. `requirements` are the packages that pip
-    or npm (`kind`) is asked for by name, to be installed in `folder`.
+    `summary` names the change if only the hash in the line differs. `requirements` are the packages that the step asks
+    pip or npm (`kind`) by name to install in `folder`.
     """
 
     line: str
@@ -66,10 +66,11 @@ class Input:
 def inputs(
     source: Source, root: Path, *, where: Place | None = None, platform_at: Place | None = None
 ) -> tuple[Input, ...]:
-    """The platform, the base, the packages, and all steps that may install something.
+    """The platform, the base, the packages, and all steps that may install packages.
 
-    Files are those of the project at `root`. Of copied files only those that pip and npm read count: edits elsewhere
-    do not change what is installed. `where` is the place of inputs without their own, `platform_at` of the platform.
+    Files come from the project at `root`. Of copied files only those that pip and npm read count, because edits of
+    others do not change what is installed. `where` is the place of inputs without their own, `platform_at` that of the
+    platform.
     """
     platform = source.platform
     first = (Input(f"{PLATFORM} {platform}", platform_at or where),) if platform else ()
@@ -105,11 +106,12 @@ def _build(build: Build, root: Path, where: Place | None) -> Iterator[Input]:
             case NpmInstall():
                 yield _npm(step, files, root)
             case RunCommand():
-                # Variables are replaced by now and the lock is committed: only a hash of the command is written.
+                # The lock is committed, and the command contains values of variables. So it only contains a hash of the
+                # command.
                 runs += 1
                 yield Input(_line(f"run {runs}", step), step.where, f"run {runs} of the build")
             case InstallPackages() | CreateUser() | MakeDirectories():
-                # Packages are one line for all steps, above; the others install nothing.
+                # All packages are on one line, above. Other steps install nothing.
                 pass
             case _:
                 assert_never(step)
@@ -144,7 +146,7 @@ def _either(names: Sequence[str]) -> str:
 
 
 def _masked(packages: Sequence[str], plain: re.Pattern[str]) -> tuple[str, ...]:
-    """Packages by name and version; anything else, such as an address with a password, only counts in the hash."""
+    """Packages by name and version. Others, such as an address with a password, only affect the hash."""
     return tuple(package if plain.fullmatch(package) else _HIDDEN for package in packages)
 
 
@@ -188,7 +190,7 @@ def _requirement_files(
 def contents(
     paths: Sequence[str], files: Mapping[str, ContextFile], root: Path
 ) -> Mapping[str, str]:
-    """The texts of those paths that are among the copied files."""
+    """The texts of those paths that belong to copied files."""
     return {path: _text(files[path], root) for path in paths if path in files}
 
 

@@ -1,4 +1,4 @@
-"""Read what is installed in images, with a script in throwaway containers."""
+"""Reads the installed packages of images, with a script in temporary containers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PARALLEL = 4
 
 @dataclass(frozen=True, slots=True)
 class ImageContent:
-    """What an image contains. `identity` is its registry digest if it has one, else the engine's id."""
+    """The content of an image. `identity` is its registry digest if it has one, otherwise the engine's id."""
 
     architecture: str
     manifest: Manifest
@@ -29,13 +29,13 @@ class ImageContent:
 
 
 def inspect_image(engine: ImageEngine, image: str) -> ImageContent:
-    """Read what an image on the engine contains. EnvctlError if it cannot be read."""
+    """Read the content of an image on the engine. EnvctlError if that fails."""
     architecture, manifest = read_manifest(partial(engine.run_script, image), image)
     return ImageContent(architecture, manifest, identity(engine, image))
 
 
 def read_manifest(run: RunScript, subject: str) -> tuple[str, Manifest]:
-    """The architecture and the packages of whatever `run` runs scripts in. EnvctlError, naming `subject`, if it fails."""
+    """The architecture and packages where `run` runs scripts. EnvctlError, with `subject`, if reading fails."""
     mark = secrets.token_hex(16)
     script = (files("envctl.lock") / "manifest.sh").read_text("utf-8")
     output = run(ContainerScript(script, (mark,)))
@@ -57,7 +57,7 @@ def inspect_images(engine: ImageEngine, images: Iterable[str]) -> Mapping[str, I
 
 
 def identity(engine: ImageEngine, image: str) -> str:
-    """An image's registry digest if it has one, else the engine's id."""
+    """An image's registry digest if it has one, otherwise the engine's id."""
     info = engine.images.info(image) or {}
     # A colon before a slash belongs to the registry's port.
     repository = re.sub(r":[^:/]*$", "", image.partition("@")[0])

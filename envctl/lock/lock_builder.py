@@ -1,4 +1,4 @@
-"""What locking needs from its caller: an engine, and builds carried out with their approvals and secrets."""
+"""The interface that locking needs: an engine, and builds that have the necessary approvals and secrets."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from envctl.plan.model import Build, DockerfileBuild
 from envctl.progress import Progress
 
 InputsOf: TypeAlias = Callable[[Build | DockerfileBuild], BuildInputs]
-"""Returns what a build is given while it runs."""
+"""Returns the inputs of a build."""
 
 
 class LockBuilder(Protocol):
-    """Builds images and reports progress. Locking knows nothing else about the run it is part of."""
+    """Builds images and reports progress. Locking knows nothing else about its run."""
 
     @property
     def engine(self) -> ImageEngine:
@@ -24,7 +24,7 @@ class LockBuilder(Protocol):
 
     @property
     def machine_backends(self) -> Iterable[MachineBuilds]:
-        """Every backend that makes machines, for the same environment: one lock serves all of them."""
+        """All backends that create machines for this environment, because one lock serves all of them."""
 
     def report(self, progress: Progress) -> None:
         """Show progress to the user."""
@@ -32,4 +32,4 @@ class LockBuilder(Protocol):
     def build(
         self, changes: Sequence[Change], inputs: InputsOf, *, backend: Backend | None = None
     ) -> None:
-        """Carry out builds on the engine, or on `backend`. EnvctlError if one fails."""
+        """Make builds on the engine, or on `backend`. EnvctlError if one fails."""

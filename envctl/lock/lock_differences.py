@@ -13,10 +13,10 @@ from envctl.lock.model import Lock, Manifest
 
 @dataclass(frozen=True, slots=True)
 class LockDifference:
-    """A name whose version, or presence (None), differs between `before` and `after`. `units` are affected.
+    """A name whose version, or presence (None), differs between `before` and `after`. It affects `units`.
 
-    `where` is the place in the spec. For inputs of which only a hash is locked, `summary` says what has changed, and
-    `details` has a line for each package.
+    `where` is the place in the spec. If the lock has only a hash of an input, `summary` says what has changed.
+    `details` has one line per package.
     """
 
     kind: str
@@ -51,7 +51,7 @@ class LockDifference:
 
     @property
     def is_hidden(self) -> bool:
-        """Whether both have the same version, but different contents."""
+        """Whether both versions are equal, but the contents differ."""
         return self.old == self.new
 
     def _version(self, text: str | None) -> str:
@@ -71,8 +71,8 @@ def base_differences(
 ) -> tuple[LockDifference, ...]:
     """Differences between a machine, before its build starts, and the locked base.
 
-    A machine has more packages than an image: its init, its SSH server. Those that neither the base nor the build
-    has are ignored; those that the build has, too, need the build's version.
+    A machine has more packages than an image, for its init and SSH server. Packages that neither base nor build have
+    are ignored. Packages that the build has, too, must have the build's version.
     """
     installed, base_entries = _entries(machine), _entries(base)
     locked = {**_entries(build), **base_entries}

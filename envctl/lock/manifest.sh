@@ -1,5 +1,5 @@
-# Tells what is installed in here: sections of text, each behind a mark that nothing in here can know beforehand.
-# Needs a POSIX shell, and of the rest what is there. Argument: the mark.
+# Lists the packages installed in an image. Prints sections of text, each after a mark that no file of the image can
+# contain, because it is random. Needs only a POSIX shell. Argument: the mark.
 mark=$1
 exec 2>/dev/null
 section() { printf '%s:%s\000' "$mark" "$1"; }
@@ -17,7 +17,7 @@ elif has apk; then
     apk info -v
 fi
 if has find; then
-    # What packages of the distribution brought is known by them.
+    # Files of the distribution's packages are covered by those packages.
     find / -xdev -path '/usr/lib/*/dist-packages' -prune -o -type d -name '*.dist-info' -print |
         while IFS= read -r folder; do
             section python

@@ -12,21 +12,21 @@ from envctl.plan.platforms import processor
 from envctl.plan.text import first_lines
 
 _MAX_LISTED: Final = 30
-"""Differences that an error lists at most."""
+"""The maximum number of differences in an error."""
 
 
 def listing(differences: Sequence[LockDifference]) -> str:
-    """The first differences, a line each, and how many more there are."""
+    """The first differences, one per line, and the number of others."""
     return "\n".join(first_lines(list(map(difference_text, differences)), _MAX_LISTED))
 
 
 def change_text(change: LockDifference) -> str:
-    """A change from difference lock to the next in a line, with its units."""
+    """A change from one lock to the next on one line, with its units."""
     return f"{', '.join(change.units)}: {change}"
 
 
 def difference_text(difference: LockDifference) -> str:
-    """The lock's version, and that of the spec or an image; below it the details."""
+    """The locked version, and that of the spec or image; then the details."""
     units = (
         f"{', '.join(difference.units)}: " if difference.units and difference.kind != "unit" else ""
     )
@@ -100,7 +100,7 @@ def require_architecture(
 ) -> None:
     """EnvctlError unless a subject, such as an image, has the lock's architecture.
 
-    With a `platform` in the spec it has to be for that, whatever the lock's architecture.
+    With a `platform` in the spec, the subject must be for that platform instead.
     """
     if platform:
         require_platform(platform, architecture, subject)

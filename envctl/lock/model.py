@@ -43,7 +43,7 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """One hash of all names and versions."""
+        """A hash of all names and versions."""
         text = "".join(f"{kind}\t{name}\t{version}\n" for kind, name, version in self.items())
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
@@ -75,8 +75,8 @@ class LockedBase:
 class LockedBuild:
     """The contents of equal builds.
 
-    `units` are ENVIRONMENT/SERVICE; `inputs` are what in the spec decides what is installed, a line each;
-    `base` is the image name of the base, "" if unknown; `image` identifies a ready image, or is "".
+    `units` are ENVIRONMENT/SERVICE. `inputs` are the inputs in the spec that affect what is installed, one per line.
+    `base` is the image name of the base, "" if unknown. `image` identifies a ready image, or is "".
     """
 
     units: tuple[str, ...]
@@ -94,9 +94,9 @@ class LockedBuild:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A whole lock; `architecture` is that of the images, in the distribution's words ("amd64"), "" if unknown.
+    """A whole lock. `architecture` is that of the images, by the distribution's name ("amd64"), "" if unknown.
 
-    `vendor` is the digest of the index of vendored files, or "": nothing else vouches for those files.
+    `vendor` is the digest of the index of vendored files, or "". Only this digest authenticates those files.
     """
 
     architecture: str = ""

@@ -1,6 +1,6 @@
 """The syntax of package names and versions. They come from images and files, and end up in command lines. Pure.
 
-A name that begins with a dash would be an option to some program; one with a space or line break, two words.
+A name that starts with a dash would be an option of some program; one with a space or line break would be two words.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ VENDORED: Final[Mapping[str, tuple[Rule, Rule]]] = {
 
 
 def is_npm_package(name: str) -> bool:
-    """Whether npm takes it for a package in its registry, not for a path or an address."""
+    """Whether npm would look the name up in its registry, instead of reading it as a path or address."""
     return _NPM.fullmatch(name) is not None
 
 
 def is_folder(path: str) -> bool:
-    """Whether it is an absolute path on one line."""
+    """Whether the path is absolute and on one line."""
     return _FOLDER.fullmatch(path) is not None

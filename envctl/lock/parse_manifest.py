@@ -1,4 +1,4 @@
-"""Parse the output of manifest.sh. Pure."""
+"""Parses the output of manifest.sh. Pure."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _DIST: Final = re.compile(r"(.+)/([^/]+?)-([^/-]+)\.dist-info")
 _VENV: Final = re.compile(r"(.+)/lib(?:64)?/python[\d.]+/site-packages")
 _NPM_VERSION: Final = re.compile(r'"version"\s*:\s*"([^"]*)"')
 _MAX_LINE: Final = 8192
-"""Characters of a line of grep that are read; paths have at most half as many."""
+"""The maximum length of a line from grep, in characters. Paths have at most half as many."""
 _BUILT_HERE: Final = re.compile(r"Tag: \S+-linux_\w+")
-"""Wheels for plain "linux" are not published: pip built it from source."""
+"""The tag of a wheel for plain "linux". Such wheels are not published, so pip has built it from source."""
 
 
 def parse_manifest(output: bytes, mark: str) -> tuple[str, Manifest]:
     """The architecture and all packages; `mark` is the script's argument. ValueError if the output is not valid."""
     sections = _sections(output, mark)
-    # The engine drops the beginning of a log that is too long.
+    # If a log is too long, the engine drops its beginning.
     if not output.startswith(f"{mark}:architecture\0".encode()) or "end" not in sections:
         raise ValueError("the output is truncated")
     architecture = "".join(sections["architecture"]).strip()
@@ -44,7 +44,7 @@ def parse_manifest(output: bytes, mark: str) -> tuple[str, Manifest]:
 
 
 def _check(manifest: Manifest) -> None:
-    """ValueError for an invalid name or version: apt, pip or npm would take it for something else."""
+    """ValueError for an invalid name or version, which apt, pip or npm would misinterpret."""
     for where, name, version in manifest.items():
         kind, _, folder = where.partition(" ")
         if folder and not name_syntax.is_folder(folder):
@@ -83,7 +83,7 @@ def _python(body: str) -> Iterator[tuple[str, str, str]]:
     head, _, record = body.partition("\n\n")
     folder, _, tags = head.partition("\n")
     match = _DIST.fullmatch(folder)
-    # ~NAME is left behind by an interrupted pip, which ignores it, too.
+    # An interrupted pip leaves ~NAME behind, and ignores it later.
     if match and not match[2].startswith("~"):
         site, name, version = match.groups()
         venv = _VENV.fullmatch(site)
@@ -116,14 +116,14 @@ def _npm(body: str) -> tuple[str, Versions]:
         # grep may list several matches of a file on one line; the package's own version comes first.
         return folder, dict(filter(None, map(_from_grep, reversed(listing.splitlines()))))
     if not isinstance(packages, dict):
-        # The text is wrong, not a type; callers expect ValueError for that.
+        # The text is invalid, not a type; callers expect ValueError.
         raise ValueError(  # noqa: TRY004
             f"{folder}/node_modules/.package-lock.json has no packages by their paths"
         )
     return folder, {
         path.removeprefix("node_modules/"): _version(path, package)
         for path, package in packages.items()
-        # The target of a link is listed by itself.
+        # The target of a link has its own entry.
         if path and isinstance(package, dict) and _has_texts(package)
     }
 
@@ -134,7 +134,7 @@ def _has_texts(package: Mapping[str, object]) -> bool:
 
 
 def _version(path: str, package: Mapping[str, str]) -> str:
-    """Version and hash of a package, with its real name if it is installed under another."""
+    """Version and hash of a package, with its real name if it is installed under another name."""
     _, below, installed_as = path.rpartition("node_modules/")
     name = package.get("name") or installed_as
     version = (

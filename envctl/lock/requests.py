@@ -1,4 +1,4 @@
-"""What the spec asks for: every service with its source and the inputs that decide what gets installed."""
+"""The requests of a spec: every service with its source and the inputs that affect what is installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from envctl.plan.model import DockerfileBuild, Plan, ReadyImage, Source, Unit
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """A service of an environment, its source, and the inputs that decide what gets installed."""
+    """A service of an environment, its source, and the inputs that affect what is installed."""
 
     environment: str
     service: str

@@ -14,7 +14,7 @@ _MAX_LISTED: Final = 5
 
 
 def unmet(request: Input, locked: Manifest) -> tuple[str, ...]:
-    """A line for each of the first: what is requested, and what is locked."""
+    """One line for each of the first unmet requirements: the request, and the locked version."""
     lines = [
         f"{requirement.text}: locked {version}" if version else f"{requirement.text}: not locked"
         for requirement, version in _unmet(request, locked)
@@ -32,7 +32,7 @@ def _unmet(request: Input, locked: Manifest) -> Iterator[tuple[Requirement, str]
     """Each unmet requirement, and the locked version, or "" if none is locked."""
     folders = {"pip": locked.pip, "npm": locked.npm}.get(request.kind, {})
     if request.kind == "pip" and request.folder not in folders:
-        return  # no packages were found in the folder of the spec
+        return  # the image has no packages in that folder
     versions = folders.get(request.folder, {})
     for requirement in request.requirements:
         name = requirement.name

@@ -12,7 +12,7 @@ from envctl.lock.model import FILE, VERSION
 
 
 def decode(data: bytes) -> tuple[Any, Sequence[str]]:
-    """The document as version 2 has it, and the problems of its YAML, each with its place."""
+    """The document in the form of version 2, and the problems of its YAML, each with its place."""
     problems = Problems()
     table = parse(data, FILE, problems)
     if problems.entries:
@@ -25,7 +25,7 @@ def decode(data: bytes) -> tuple[Any, Sequence[str]]:
 
 
 def _plain(node: Any) -> Any:
-    """Plain Python values: the reader's keep their places in the file."""
+    """Plain Python values, because those of the reader keep their places in the file."""
     match node:
         case dict():
             return {str(key): _plain(value) for key, value in node.items()}

@@ -1,4 +1,4 @@
-"""Verifies a build in the machine that does it: such a build has no image."""
+"""Verifies a build in the machine that makes it, because such a build has no image."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from envctl.lock.model import Lock, Manifest
 
 @dataclass(slots=True)
 class MachineVerifier:
-    """Compares the machine that a build is done in with the lock.
+    """Compares the machine of a build with the lock.
 
-    `units` are those that the build is for, `base` is the image name of its base, `expected` is the locked result.
+    `units` are the units of the build, `base` is the image name of its base, `expected` is the locked result.
     """
 
     environment: str
@@ -32,7 +32,7 @@ class MachineVerifier:
         return self.expected.digest
 
     def before(self, run: RunScript) -> None:
-        """Before the steps: OtherBaseError unless the machine matches the locked base."""
+        """Before the steps, raise OtherBaseError unless the machine matches the locked base."""
         self._before = self._read(run)
         units = (f"base {self.base}",)
         differences = base_differences(self._base, self.expected, self._before, units)
@@ -40,7 +40,7 @@ class MachineVerifier:
             raise mismatch_error(self.environment, differences, kind=OtherBaseError)
 
     def after(self, run: RunScript) -> None:
-        """After the steps: EnvctlError unless the machine matches the locked build."""
+        """After the steps, raise EnvctlError unless the machine matches the locked build."""
         after = self._read(run)
         differences = build_differences(self._base, self.expected, self._before, after, self.units)
         if differences:

@@ -1,4 +1,4 @@
-"""One target in one run of envctl: its plan, its backend, its secrets, and what is up of it."""
+"""One target in one run of envctl: its plan, its backend, its secrets, and its observed state."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 class Session:
     """One target in one run.
 
-    `services` are what was asked for of it; () for all. With `allow_invalid_spec`, what is up can be handled though
-    the spec is broken, or no longer has the environment. `resolved` is looked at in place of the project's spec;
+    `services` are the services that were asked for; () for all. With `allow_invalid_spec`, existing units can be
+    handled even if the spec is broken or no longer has the environment. `resolved` replaces the project's spec.
     `same_as` is another session of the same target, whose spec, plan and secrets this one shares.
     """
 
@@ -72,13 +72,13 @@ class Session:
 
     @classmethod
     def of_existing(cls, project: Project, target: Target) -> Session:
-        """A session for what is up, whatever is wrong with the spec. UsageError if nobody knows the environment."""
+        """A session for existing units, even with a broken spec. UsageError for an unknown environment."""
         session = cls(project, target, allow_invalid_spec=True)
         session.require_known()
         return session
 
     def with_builds(self, builds: BuildOptions) -> Session:
-        """The same target, its builds done in this way. Spec, plan and secrets are shared; the backend is another."""
+        """A session of the same target with these build options. It shares spec, plan and secrets, but not the backend."""
         return Session(
             self.project,
             self.target,
@@ -89,18 +89,18 @@ class Session:
         )
 
     def locked(self) -> AbstractContextManager[None]:
-        """Have the target to oneself."""
+        """Lock the target, so that no other run can change it."""
         return exclusive(likely_folder(self.project.root, "locks"), self.id, self.project.report)
 
     # --- the spec
 
     @property
     def resolved(self) -> Resolved | None:
-        """The resolved spec; None only if an invalid spec is allowed, and it is broken or without the environment."""
+        """The resolved spec; None only if an invalid spec is allowed, and the spec is broken or lacks the environment."""
         return self.spec.resolved
 
     def require_known(self) -> None:
-        """Raise the UsageError for an unknown environment, unless something of it exists."""
+        """Raise the UsageError for an unknown environment, unless it has resources on the engine."""
         unknown = self.spec.removed
         if unknown is None:
             return
@@ -113,7 +113,7 @@ class Session:
 
     @property
     def id(self) -> str:
-        """The environment with its backend, whether or not the target names it."""
+        """The environment with its backend, even if the user did not name the backend."""
         return f"{self.target.environment}@{self.backend.name}"
 
     @property
@@ -129,7 +129,7 @@ class Session:
 
     @cached_property
     def scope(self) -> Scope:
-        """Whose resources these are."""
+        """The scope that owns the resources."""
         if self._same_as:
             return self._same_as.scope
         root, project = self.project.root, self.spec.text("project") or "unknown"
@@ -140,14 +140,14 @@ class Session:
         """The backend, not yet connected."""
         declared = self.spec.text("backend")
         name = self.target.backend or declared or self.project.usual_backend()
-        # Backends keep things there, too: no link may lead them away.
+        # Backends store files in this folder, too. No link may redirect it.
         existing_folder(self.project.root, name, self.target.environment)
         where = None if self.target.backend else self.spec.where("backend")
         return open_backend(name, self.context, where=where)
 
     @cached_property
     def context(self) -> Context:
-        """What any backend is given for this environment."""
+        """The context that any backend gets for this environment."""
         return Context(
             self.scope,
             report=self.report,
@@ -164,11 +164,11 @@ class Session:
 
     @cached_property
     def engine(self) -> ImageEngine:
-        """A container engine, for a backend that makes its machines of images."""
+        """A container engine, for a backend that creates its machines from images."""
         return open_engine(self.context)
 
     def have_base(self, base: Base) -> None:
-        """Have the image of a base on the engine."""
+        """Make sure that the image of a base is on the engine."""
         from envctl.bases import ensure
 
         if self.builds.have_base is not None:
@@ -177,7 +177,7 @@ class Session:
             ensure(base, self.engine.images, self.report)
 
     def report(self, progress: Progress) -> None:
-        """Pass progress on, without the values of secrets that a program may have written."""
+        """Report progress, without secrets that a program may have printed."""
         self.project.report(replace(progress, text=self.store.masked(progress.text)))
 
     def _is_busy(self) -> bool:
@@ -186,7 +186,7 @@ class Session:
 
     @cached_property
     def _template_digest(self) -> str:
-        """A digest of the project's own templates that images are made from."""
+        """A digest of the project's own templates for images."""
         from envctl.render.templates import own_templates_digest
 
         return own_templates_digest(self.project.root)
@@ -197,14 +197,14 @@ class Session:
         bootstrap_build(build, folder, self.report)
 
     def _secret(self, name: str) -> bytes:
-        # Bound late: the store needs the spec, which a session without one has not.
+        # Access the store late: it needs the spec, which a session without a spec does not have.
         return self.store.value(name)
 
     def _render(self, template: str, values: Mapping[str, Any]) -> str:
         backend, _, name = template.partition("/")
         roles = template_roles(backend)
         if roles and name in roles.on_host:
-            # What is made of it is run on this host.
+            # The result of this template runs as a program on this host.
             self.require_approval()
         return self.project.templates.render(template, values)
 
@@ -212,7 +212,7 @@ class Session:
 
     @cached_property
     def plan(self) -> Plan:
-        """The plan with the ports of the host that this checkout has. A port stays open until `up` chooses it."""
+        """The plan with this checkout's host ports. A port stays open until `up` chooses it."""
         from envctl.plan.host_ports import with_host_ports
 
         if self._same_as:
@@ -221,7 +221,7 @@ class Session:
 
     @property
     def portable_plan(self) -> Plan:
-        """The plan that is the same in every checkout."""
+        """The plan that is equal in every checkout."""
         from envctl.plan.host_ports import with_portable_references
 
         return self._laid_out(with_portable_references(self.spec_plan))
@@ -231,20 +231,20 @@ class Session:
 
     @cached_property
     def port_record(self) -> PortRecord:
-        """The ports of the host that the target has in this checkout."""
+        """The host ports of the target in this checkout."""
         return (
             self._same_as.port_record if self._same_as else read_record(self.project.root, self.id)
         )
 
     def use_ports(self, record: PortRecord) -> None:
-        """Plan with these ports from now on."""
+        """Use these ports for the plan from now on."""
         if self._same_as:
             self._same_as.use_ports(record)
         self._forget_plan()
         self.port_record = record
 
     def include_existing(self, named: Sequence[str] = ()) -> None:
-        """Plan services whose profiles nobody chose, too, if they are named, or up: who looks sees all there is."""
+        """Also plan services without a chosen profile if they are named or exist, so that `status` shows them."""
         plan = self.plan_or_none
         if plan is None or not plan.inactive:
             return
@@ -260,9 +260,9 @@ class Session:
 
     @cached_property
     def spec_plan(self) -> Plan:
-        """The plan as the spec has it, checked against what the backend can do. SpecError if it cannot be made.
+        """The plan of the spec, checked against the backend's capabilities. SpecError if the spec cannot be planned.
 
-        Values of secrets are not looked at: to look at a project must not run what it brings.
+        Does not read secrets, because looking at a project must not run its commands.
         """
         if self._same_as:
             return self._same_as.spec_plan
@@ -298,7 +298,7 @@ class Session:
         )
 
     def _problems_of_valid_parts(self) -> Sequence[Problem]:
-        """What else is wrong with a spec that has problems: the problems of a plan of its valid parts."""
+        """Further problems of an invalid spec: those of a plan of its valid parts."""
         parts = self.project.valid_parts(self.target.environment)
         if parts is None:
             return ()
@@ -313,7 +313,7 @@ class Session:
 
     @cached_property
     def plan_or_none(self) -> Plan | None:
-        """The plan, or None if it cannot be made."""
+        """The plan, or None if the spec cannot be planned."""
         try:
             return self.plan
         except EnvctlError:
@@ -321,7 +321,7 @@ class Session:
 
     @cached_property
     def needed(self) -> frozenset[str] | None:
-        """The services that are asked for, with all that they depend on; None if that is everything."""
+        """The services that were asked for, with their dependencies; None for all."""
         from envctl.planner.selection import needed_services
 
         if not self.services or self.resolved is None:
@@ -336,7 +336,7 @@ class Session:
         from envctl.secrets import SecretStore
 
         if self._same_as:
-            # What the user approved, or was asked for, counts for both.
+            # The user's approval applies to both sessions.
             return self._same_as.store
         declared = self.resolved.data["secrets"] if self.resolved else {}
         project = self.project
@@ -351,12 +351,12 @@ class Session:
 
     @property
     def desired_plan(self) -> Plan:
-        """The plan with the digests of its secrets, to compare by. SpecError names all that have no value."""
+        """The plan with the digests of its secrets, for comparison. SpecError with all secrets that have no value."""
         return self.secrets.desired_plan
 
     @cached_property
     def access(self) -> SessionAccess:
-        """What of this host `up` uses, and the user's approval of it."""
+        """What `up` uses on this host, and the user's approval of it."""
         from envctl.trust.session_access import session_access
 
         project = self.project
@@ -371,15 +371,15 @@ class Session:
         )
 
     def require_approval(self) -> None:
-        """Have the user's approval of all that is used of this host, asking if need be; from now on it may be used."""
+        """Ask for approval of all access to this host if necessary. After that, the access may be used."""
         self.access.require(self.project.ask)
 
-    # --- what is up
+    # --- observed state
 
     def observe(self) -> Observed:
-        """What exists now. Ports that units were made with are planned with where no record has them.
+        """Observe the present state. Uses the ports of existing units in the plan if they are not recorded.
 
-        A unit that `watch` has put the plan's files into is as good as made of them.
+        A unit counts as up to date if `watch` has copied the plan's files into it.
         """
         observed = self.backend.observe(self.plan_or_none)
         if self.plan_or_none is not None:
@@ -400,7 +400,7 @@ class Session:
         return synced_files.with_synced(observed, plan, known)
 
     def changes(self, observed: Observed, forced: Forced | None = None) -> tuple[Change, ...]:
-        """What has to change, and what is `forced`: asked for by the user."""
+        """The necessary changes; `forced` are those that the user asked for."""
         from envctl.reconcile import compare
 
         plan = self.secrets.comparable_plan(observed)
@@ -409,7 +409,7 @@ class Session:
         return compare.compare(plan, observed, reconfigure=in_place, forced=forced or {})
 
     def _note_secrets(self) -> None:
-        """Note, once, which secrets count as unchanged because their values must not be looked up now."""
+        """Note, once, which secrets count as unchanged because this run must not read their values."""
         names = self.secrets.not_evaluated - self._noted_secrets
         self._noted_secrets.update(names)
         for name in sorted(names):
@@ -417,7 +417,7 @@ class Session:
             self.report(Progress(f"secret {name}", Stage.NOTE, text))
 
     def select(self, services: Sequence[str]) -> Plan:
-        """The plan of these services and what they depend on; the whole plan for none."""
+        """The plan of these services and their dependencies; the whole plan if none are given."""
         from envctl.planner.selection import select
 
         return select(self.desired_plan, services)

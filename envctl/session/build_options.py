@@ -1,4 +1,4 @@
-"""How the builds of a session are done."""
+"""Options for the builds of a session."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """How a session's builds are done, where that is not the usual way.
+    """Options that change how a session's builds are made.
 
-    `inputs` says what a build is given while it runs; `have_base` has a base on the engine, which otherwise is
-    fetched or bootstrapped; `secret` gives a secret's value, which otherwise the session's own store does.
+    `inputs` returns the inputs of a build. `have_base` makes a base available on the engine, by default by pulling or
+    bootstrapping it. `secret` returns a secret's value, by default from the session's own store.
     """
 
     inputs: Callable[[Build | DockerfileBuild], BuildInputs] = no_build_inputs

@@ -1,4 +1,4 @@
-"""Plans a resolved spec, and checks the plan against what a backend can do."""
+"""Plans a resolved spec, and checks the plan against the backend's capabilities."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def checked_plan(
 ) -> Plan:
     """The plan of a resolved spec. SpecError with all its problems.
 
-    `services` are planned whatever their profiles: the user asked for them, or looks at what exists. Others whose
-    profiles are not chosen are left out. `needed` are those that the user asked for, with their dependencies.
+    `services` are planned whatever their profiles, because the user named them or they exist. Others without a chosen
+    profile are left out. `needed` are the services that the user asked for, with their dependencies.
     """
     return make_plan(
         resolved,
@@ -41,7 +41,7 @@ def checked_plan(
 
 
 def _inactive(project: Project, resolved: Resolved, services: Sequence[str]) -> frozenset[str]:
-    """The services whose profiles nobody chose."""
+    """The services whose profiles are not chosen."""
     if project.profiles is None:
         return frozenset()
     return inactive_services(resolved, project.profiles, services)

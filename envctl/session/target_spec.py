@@ -14,7 +14,7 @@ from envctl.project import Project
 
 
 class TargetSpec:
-    """The spec of one environment. With `allow_missing_files`, builds may lack files of the project.
+    """The spec of one environment. With `allow_missing_files`, project files for builds may be missing.
 
     With `allow_invalid`, a broken or removed spec is None instead of an error. `instead` is used in place of
     the project's spec.
@@ -37,12 +37,12 @@ class TargetSpec:
 
     @property
     def resolved(self) -> Resolved | None:
-        """The resolved spec; None only if an invalid spec is allowed, and it is broken or without the environment."""
+        """The resolved spec; None only if an invalid spec is allowed, and the spec is broken or lacks the environment."""
         return self._loaded[0]
 
     @property
     def removed(self) -> UsageError | None:
-        """The error, if the spec is None because it does not have the environment."""
+        """The error, if the spec is None because it lacks the environment."""
         return self._loaded[1]
 
     def require(self) -> Resolved:

@@ -1,1 +1,1 @@
-"""Package files kept in envctl.vendor, and builds that use only those."""
+"""Package files in envctl.vendor, and builds that use only those."""

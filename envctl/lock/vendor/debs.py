@@ -1,4 +1,4 @@
-"""Read fetched package files. An image wrote them, so they may contain anything."""
+"""Reads fetched package files. An image wrote them, so they may contain anything."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from envctl.lazy_dataclass import dataclass
 from envctl.lock.vendor.store import control_fields
 
 _MAX_CONTROL: Final = 1 << 20
-"""Bytes of a package's control data at most."""
+"""The maximum size of a package's control data, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)

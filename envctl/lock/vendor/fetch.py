@@ -1,4 +1,4 @@
-"""Fetch locked packages into the store, with the tools and sources of the images that have them installed."""
+"""Fetches locked packages into the store, with the tools and sources of the images that contain them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TIMEOUT: Final = 3600.0
 
 
 class Fetcher:
-    """Keeps locked packages in the store, and fetches those that are missing."""
+    """Stores locked packages, and fetches missing ones."""
 
     def __init__(self, engine: ImageEngine, store: Store, report: Report) -> None:
         self._engine = engine
@@ -32,14 +32,14 @@ class Fetcher:
         self._report = report
 
     def fetch_all(self, image: str, manifest: Manifest, *, but: Versions) -> None:
-        """Keep all packages of an image, except those already kept with its base."""
+        """Store all packages of an image, except those that are already stored with its base."""
         self.fetch_debs(image, beyond(manifest.packages, but))
         for venv, versions in manifest.pip.items():
             self._wheels(image, venv, versions)
         self._npm(image, manifest)
 
     def fetch_debs(self, image: str, packages: Versions) -> None:
-        """Keep packages of the distribution. EnvctlError if the mirror no longer has one."""
+        """Store packages of the distribution. EnvctlError if the mirror no longer has one."""
         missing = self._missing(DEB, packages)
         if not missing:
             return
@@ -48,7 +48,7 @@ class Fetcher:
         with self._fetched(image, ("deb", *words)) as folder:
             for deb in read_debs(folder):
                 for name in (f"{deb.name}:{deb.architecture}", deb.name):
-                    # A package that nobody asked for is not kept under whatever name it claims.
+                    # Store only packages that were requested, whatever name a file claims.
                     if missing.get(name, "").partition(" ")[0] == deb.version:
                         version = missing[name]
                         self._store.keep(deb.file, DEB, name, version, control=deb.control)
@@ -56,7 +56,7 @@ class Fetcher:
         self._require_kept(DEB, missing.items())
 
     def download_debs(self, image: str, names: Sequence[str]) -> Versions:
-        """Keep packages that are not installed in an image, in its mirror's version; their versions by name."""
+        """Store packages that are not installed in an image, in its mirror's version; their versions by name."""
         if not names:
             return {}
         self._report_fetch(image, " ".join(names))
@@ -75,7 +75,7 @@ class Fetcher:
         return versions
 
     def save_image(self, name: str, version: str) -> None:
-        """Keep a whole image: a ready one, or one made from a Dockerfile."""
+        """Store a whole image: a ready one, or one from a Dockerfile."""
         image_id = self._engine.images.find(name) or ""
         stored = self._store.find(IMAGE, name, version)
         if any(file.image == image_id and self._store.has(file) for file in stored):
@@ -87,13 +87,13 @@ class Fetcher:
             self._store.keep(file, IMAGE, name, version, image=image_id)
 
     def is_kept(self, kind: str, name: str, version: str) -> bool:
-        """Whether a file of that version exists; the index may list a file that is gone."""
+        """Whether a file of that version exists. The index may list a file that was deleted."""
         return any(self._store.has(file) for file in self._store.find(kind, name, version))
 
     # --- parts
 
     def _missing(self, kind: str, versions: Versions) -> Versions:
-        """Those packages that have no file in the store."""
+        """The packages that have no file in the store."""
         return {
             name: version
             for name, version in versions.items()
@@ -147,7 +147,7 @@ class Fetcher:
 
     @contextmanager
     def _fetched(self, image: str, words: Sequence[str]) -> Iterator[Path]:
-        """A folder with the files that a script in the image fetched."""
+        """A folder with the files that a script in the image has fetched."""
         with tempfile.TemporaryDirectory(prefix="envctl-fetch-") as temporary:
             self._fetch(image, Path(temporary), words)
             yield Path(temporary)

@@ -1,4 +1,4 @@
-# Fetches the very files that were installed in here into /.envctl. Arguments: deb NAME=VERSION…,
+# Fetches the same package files that are installed in the image into /.envctl. Arguments: deb NAME=VERSION…,
 # first NAME… (each, and the first package it depends on), wheel PYTHON NAME==VERSION…, or npm NAME@VERSION…
 set -e
 kind=$1

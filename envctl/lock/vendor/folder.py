@@ -1,7 +1,7 @@
 """The folder envctl.vendor on disk: regular files in plain folders. Links, pipes and devices in it are refused.
 
-The folder may come with a cloned project: through a link, writing or deleting would hit another file of the user,
-and reading a device never ends. Folders stay open while they are used, so that nobody can exchange them.
+The folder may come with a cloned project. Through a link, writing or deleting would affect another file of the user,
+and reading a device would never end. Folders stay open while they are used, so that nobody can replace them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def open_file(root: Path, digest: str, size: int) -> Iterator[BinaryIO]:
 
 
 def copy_and_hash(source: BinaryIO, target: IO[bytes] | None = None) -> tuple[str, int]:
-    """Copy a file, or only read it without a `target`; its hash and its size."""
+    """Copy a file, or only read it without a `target`. Returns its hash and size."""
     digest, size = hashlib.sha256(), 0
     while chunk := source.read(_CHUNK):
         digest.update(chunk)
@@ -68,7 +68,7 @@ def copy_and_hash(source: BinaryIO, target: IO[bytes] | None = None) -> tuple[st
 
 
 def add_file(root: Path, path: Path) -> tuple[str, int]:
-    """Copy a file into the folder under the hash of its content; the hash and the size."""
+    """Copy a file into the folder under the hash of its content. Returns the hash and the size."""
     with (
         _write_errors(),
         _folder(root, make=True) as here,
@@ -84,7 +84,7 @@ def add_file(root: Path, path: Path) -> tuple[str, int]:
 
 
 def remove_except(root: Path, hashes_used: set[str]) -> int:
-    """Remove all files named by another hash; how many. Files with any other name belong to somebody else."""
+    """Remove all files named by a hash that is not used, and return their number. Other files belong to somebody else."""
     with (
         suppress(FileNotFoundError),
         _write_errors(),

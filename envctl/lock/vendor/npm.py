@@ -1,4 +1,4 @@
-"""npm steps that ask its registry in spite of vendored files: npm finds those by hash, not by name."""
+"""Finds npm steps that use the registry despite vendored files, because npm finds those by hash, not by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from envctl.lock.inputs import contents
 from envctl.plan.model import Build, CopyFiles, NpmInstall, WriteFile
 
 _LOCK_FILES: Final = ("npm-shrinkwrap.json", "package-lock.json")
-"""In npm's order."""
+"""In the order in which npm looks for them."""
 
 
 def steps_using_registry(build: Build, root: Path) -> Iterator[NpmInstall]:

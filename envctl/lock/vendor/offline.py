@@ -1,4 +1,4 @@
-"""up --frozen --offline: builds, bases and images from vendored files. No network is used."""
+"""up --frozen --offline: makes builds, bases and images from vendored files, without a network."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _HINT = "run `envctl lock --vendor` on a machine with network access"
 
 
 class OfflineBuilder:
-    """Gives builds their vendored files, and makes bases and images from them.
+    """Provides builds with their vendored files, and creates bases and images from them.
 
-    EnvctlError if nothing is vendored, or if the lock does not vouch for the files: packages' scripts run as root.
+    EnvctlError without vendored files, or if the lock does not authenticate them: packages' scripts run as root.
     """
 
     def __init__(self, engine: ImageEngine, lock: Lock, root: Path, report: Report) -> None:
@@ -41,7 +41,7 @@ class OfflineBuilder:
 
     def extra_inputs(self, build: Build, below: Manifest) -> BuildInputs:
         """The files of a backend's extra build on an image with the packages `below`."""
-        # A machine shared by units has the packages of each; its extra build needs no more than one of theirs.
+        # A shared machine has the packages of all its units, but its additional build needs only those of one unit.
         parts = (
             locked.manifest
             for locked in self._lock.builds
@@ -102,7 +102,7 @@ class OfflineBuilder:
         return file is not None and file.image == self._engine.images.find(name)
 
     def has_base_image(self, name: str) -> bool:
-        """Whether a base is vendored as an image, not as packages to bootstrap it from."""
+        """Whether a base is vendored as an image, instead of as packages."""
         return name not in self._store.index.sources and self._image_file(name, "") is not None
 
     def _image_file(self, name: str, version: str) -> VendoredFile | None:

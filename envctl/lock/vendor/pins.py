@@ -1,4 +1,4 @@
-"""What a build that has to match the lock is given: pinned versions, or vendored files."""
+"""The inputs of a build that must match the lock: pinned versions, or vendored files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from envctl.plan.model import Build, InstallPackages
 
 _APT: Final = 'Dir::Etc::Preferences "/media/preferences";\n'
 _PYTHON_TOOLS: Final = frozenset(("pip", "setuptools", "wheel"))
-"""They come with Python. Constraints on them would also apply to the environments where pip builds packages."""
+"""These come with Python. Constraints on them would also apply to the environments in which pip builds packages."""
 
 
 _OFFLINE: Final = """\
@@ -30,7 +30,7 @@ _SOURCE: Final = "deb [trusted=yes] file:/media/debs ./\n"
 
 
 def pins(manifest: Manifest, *, but: Collection[str] = ()) -> BuildInputs:
-    """Settings that make apt and pip install the versions of a manifest while they are available.
+    """Settings for apt and pip to install the versions of a manifest while they are available.
 
     `but` are Python packages that may have any version.
     """
@@ -46,12 +46,12 @@ def pins(manifest: Manifest, *, but: Collection[str] = ()) -> BuildInputs:
 
 def _preferences(manifest: Manifest) -> Iterator[str]:
     for name, version in sorted(manifest.packages.items()):
-        # From priority 1000 on, apt also downgrades what is installed.
+        # From priority 1000 on, apt also downgrades installed packages.
         yield f"Package: {name}\nPin: version {version.partition(' ')[0]}\nPin-Priority: 1001\n"
 
 
 def _constraints(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """Name and version of each package that has one version in all folders: constraints are global."""
+    """Name and version of each package that has a single version in all folders, because constraints are global."""
     by_name: dict[str, set[str]] = {}
     for versions in manifest.pip.values():
         for name, version in versions.items():
@@ -62,7 +62,7 @@ def _constraints(manifest: Manifest) -> Iterator[tuple[str, str]]:
 
 
 def vendored_inputs(manifest: Manifest, store: Store, *, but: Versions) -> BuildInputs:
-    """The files of a manifest, except packages that its base has (`but`), and settings to use no others.
+    """The files of a manifest, except those of its base (`but`), and settings that forbid all others.
 
     EnvctlError if a file is missing or has changed.
     """
@@ -116,7 +116,7 @@ def wheel_versions(versions: Versions) -> Versions:
 
 
 def extra_build_key(build: Build, below: Manifest) -> str:
-    """The key of a backend's extra build in the index: the manifest it starts from, and the packages it requests."""
+    """The key of a backend's additional build in the index: the manifest below it, and the requested packages."""
     names = (step.names for step in build.steps if isinstance(step, InstallPackages))
     return " ".join((below.digest, *sorted(chain.from_iterable(names))))
 

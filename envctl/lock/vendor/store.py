@@ -1,6 +1,6 @@
-"""The store of vendored files, envctl.vendor: each under the hash of its content, which is verified on every use.
+"""The store of vendored files, envctl.vendor. Each file is named by the hash of its content, which every use verifies.
 
-`index.json` describes the files, and the lock has its hash. Names are validated too, so no path leads out of the store.
+`index.json` describes the files, and the lock contains its hash. Names are checked, too, so no path leads out of it.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ INDEX: Final = "index.json"
 VERSION: Final = 1
 DEB, WHEEL, NPM, IMAGE = "deb", "wheel", "npm", "image"
 EXTRA: Final = "beside"
-"""The version of an image that only extra builds start from: it is not in the lock."""
+"""The version of an image that only additional builds start from. It is not in the lock."""
 
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _IDENTITY: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~%=-]*")
 _LOCATION_FIELDS: Final = frozenset(("filename", "size", "md5sum", "sha1", "sha256", "sha512"))
 _MAX_INDEX: Final = 64 * 1024 * 1024
-"""Bytes of the index at most: a thousand packages take 1 MB."""
+"""The maximum size of the index, in bytes. A thousand packages take 1 MB."""
 _FETCH_HINT: Final = "run `envctl lock --vendor`, which fetches missing files"
 
 
@@ -62,7 +62,7 @@ class VendoredFile:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """Its key in the index."""
+        """The file's key in the index."""
         return self.kind, self.name, self.version, self.file
 
 
@@ -88,11 +88,11 @@ class Store:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it has no files."""
+        """Whether the store has no files."""
         return self.index == Index()
 
     def find(self, kind: str, name: str, version: str) -> tuple[VendoredFile, ...]:
-        """The files of that version; several where they depend on the Python version."""
+        """The files of that version. Several, if they depend on the Python version."""
         return tuple(
             file
             for key, file in sorted(self.index.files.items())
@@ -141,7 +141,7 @@ class Store:
         control: str = "",
         image: str = "",
     ) -> VendoredFile:
-        """Copy a file into the store. It replaces the same package in another file."""
+        """Copy a file into the store. It replaces another file of the same package."""
         try:
             vendored = VendoredFile(kind, name, version, path.name, "", 0, control, image)
             _check(vendored)
@@ -156,14 +156,14 @@ class Store:
         return vendored
 
     def prune(self, needed: Callable[[VendoredFile], bool]) -> int:
-        """Remove all files that are not needed or not in the index; how many were removed."""
+        """Remove all files that are not needed or not in the index, and return their number."""
         self.index.files = {key: file for key, file in self.index.files.items() if needed(file)}
         named = {file.sha256 for file in self.index.files.values()}
         return remove_except(self._root, named)
 
     @property
     def digest(self) -> str:
-        """One hash for the index, and so for all files: the lock vouches for them with it."""
+        """A hash of the index, and so of all files. The lock authenticates them with it."""
         text = json.dumps(self._data(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
@@ -275,7 +275,7 @@ def _check(vendored: VendoredFile) -> None:
     if vendored.kind == IMAGE and not _IDENTITY.fullmatch(vendored.image):
         raise ValueError(f"{vendored.image!r} is not a valid image id")
     for name in control_fields(vendored.control):
-        # These tell apt where to find the file; only `packages_text` may write them.
+        # These fields tell apt where to find the file, so only `packages_text` may write them.
         if name.lower() in _LOCATION_FIELDS:
             raise ValueError(f"{vendored.file} sets {name} itself")
 

@@ -1,4 +1,4 @@
-"""lock --vendor: keep the package files and images of a new lock."""
+"""lock --vendor: stores the package files and images of a new lock."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from envctl.progress import Progress, Stage
 
 
 class VendorStoreWriter:
-    """Keeps the files of a lock that was just created.
+    """Stores the files of a newly created lock.
 
-    EnvctlError if the store has files that the lock does not vouch for: it would vouch for them from now on.
+    EnvctlError if the store has files that the lock does not authenticate, because the new lock would do so.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class VendorStoreWriter:
     def write(self, *, complete: bool) -> None:
         """Fetch all missing files into the store.
 
-        `complete` says that the requests are those of all environments: files no longer needed are removed.
+        `complete` means that the requests are those of all environments, so that unneeded files are removed.
         """
         self._builder.report(Progress("vendor", Stage.STARTED))
         try:
@@ -82,7 +82,7 @@ class VendorStoreWriter:
 
         info = self._engine.images.info(name)
         if info is None or name not in self._bases:
-            # It belongs to another environment, which is not locked in this run.
+            # The base belongs to another environment, which this run does not lock.
             return
         if is_made(name, info):
             self._fetcher.fetch_debs(name, self._lock.bases[name].packages)
@@ -92,7 +92,7 @@ class VendorStoreWriter:
             self._store.index.sources.pop(name, None)
             self._keep_image(name, identity(self._engine, name))
         if "dpkg" in self._lock.bases[name].packages:
-            # Provisioned machines start from it.
+            # Provisioned machines start from the base.
             self._keep_extras(self._bases[name], f"base {name}")
 
     def _keep_image(self, name: str, version: str) -> None:
@@ -127,7 +127,7 @@ class VendorStoreWriter:
             self._builder.report(Progress("vendor", Stage.NOTE, text))
 
     def _keep_extras(self, source: Source | Base, unit: str) -> None:
-        """Keep what each backend builds for a source. If that fails here, everything else is still kept."""
+        """Store what each backend builds for a source. If that fails, everything else is still stored."""
         for backend in self._builder.machine_backends:
             try:
                 built: dict[str, Build] = {}
@@ -140,9 +140,9 @@ class VendorStoreWriter:
                 self._builder.report(Progress("vendor", Stage.NOTE, text))
 
     def _keep_extra(self, extra: ExtraBuild, unit: str, built: Mapping[str, Build]) -> None:
-        """Keep the packages of another backend's build; it is built here to learn which they are.
+        """Store the packages of another backend's build. It is built here to find out which packages these are.
 
-        `built` are earlier extra builds by image name: this one may start from one of them.
+        `built` are earlier additional builds by image name, because this one may start from one of them.
         """
         start = extra.build.base.image
         if start in built:
@@ -173,7 +173,7 @@ class VendorStoreWriter:
     # --- removing
 
     def _prune(self) -> None:
-        """Remove files no longer needed; those for machines only if all that machines need is known."""
+        """Remove unneeded files. Files for machines are removed only if all needs of machines are known."""
         index = self._store.index
         if self._knows_all_extras:
             index.extras = {
@@ -183,7 +183,7 @@ class VendorStoreWriter:
 
         def is_needed(file: VendoredFile) -> bool:
             if file.kind == IMAGE:
-                # An extra build that failed here may need the image of another base.
+                # An additional build that failed here may need the image of another base.
                 return not self._knows_all_extras or (file.name, file.version) in self._images
             return (file.kind, file.name, file.version) in needed
 
