@@ -1,1 +1,1 @@
-"""envctl against its peers: whole processes, both in the same run, as ratios."""
+"""Compares envctl with similar tools: whole processes, both measured in the same run, as ratios."""

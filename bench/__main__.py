@@ -1,7 +1,7 @@
-"""`python -m bench [startup] [containers] [machines] [bounds] [live] [--write]`: measure, print, and with --write keep the tables in RESULTS.md.
+"""`python -m bench [startup] [containers] [machines] [bounds] [live]`: measure and print; --write updates RESULTS.md.
 
-envctl is installed from a wheel into an environment of its own, since that is what users run; an
-editable install without byte code starts slower.
+envctl is installed from a wheel into a separate environment, because users run it that way. An editable install without
+byte code starts slower.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TITLE = "# Measured against the field\n\nMedians of whole processes, ours and th
 
 
 def install(folder: Path) -> str:
-    """Install the tree's wheel with its byte code; the path of the command."""
+    """Install a wheel of this tree with its byte code; returns the command's path."""
     home = folder / "venv"
     venv.create(home, with_pip=True)
     pip = [str(home / "bin" / "python"), "-m", "pip", "install", "-q", "--compile", str(TREE)]
@@ -44,7 +44,7 @@ def install(folder: Path) -> str:
 
 
 def head(name: str) -> str:
-    """The first lines of a table: with a peer, or with bounds of our own."""
+    """The header of a table: for a comparison with a peer, or with our own bounds."""
     if name in ("bounds", "startup", "live"):
         return str(PARTS[name].HEAD)
     peer = {"containers": containers.PEER, "machines": machines.PEER}[name]
@@ -54,7 +54,7 @@ def head(name: str) -> str:
 
 
 def section(name: str, version: str, results: Sequence[Row]) -> str:
-    """A part of RESULTS.md."""
+    """A section of RESULTS.md."""
     part = PARTS[name]
     table = "\n".join([head(name), *(result.row() for result in results)])
     return (
@@ -64,7 +64,7 @@ def section(name: str, version: str, results: Sequence[Row]) -> str:
 
 
 def write(fresh: dict[str, str]) -> None:
-    """Put these sections in the place of the former ones."""
+    """Replace these sections in RESULTS.md."""
     known = re.split(r"^(?=## )", RESULTS.read_text("utf-8"), flags=re.MULTILINE)[1:]
     kept = {text.split("\n")[0].removeprefix("## ").lower(): text.rstrip() + "\n" for text in known}
     sections = {**kept, **fresh}
@@ -72,7 +72,7 @@ def write(fresh: dict[str, str]) -> None:
 
 
 def main() -> None:
-    """Measure what is asked for, or everything."""
+    """Measure the requested sections, or all."""
     wanted = [name for name in PARTS if name in sys.argv] or list(PARTS)
     fresh = {}
     with tempfile.TemporaryDirectory(prefix="envctl-bench-") as name:

@@ -1,4 +1,4 @@
-"""Small inputs that once took minutes or gigabytes: whole processes, with the processor's time and the memory they took."""
+"""Measures small inputs that once took minutes or gigabytes: CPU time and memory of whole processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEMPLATE = WEB + "    build: [{template: {from: t.j2, to: /etc/t}}]\n"
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one process took; `cpu` and `seconds` in seconds, `memory` in MB."""
+    """The cost of one process; `cpu` and `seconds` in seconds, `memory` in MB."""
 
     title: str
     seconds: float
@@ -33,7 +33,7 @@ class Measured:
     most_memory: float = 300.0
 
     def row(self) -> str:
-        """A line of the results' table."""
+        """A row of the table."""
         met = self.cpu <= self.most_cpu and self.memory <= self.most_memory
         return (
             f"| {self.title} | {self.seconds:.1f} s | {self.cpu:.1f} s | {self.memory:.0f} MB "
@@ -42,7 +42,7 @@ class Measured:
 
 
 def measure(envctl: str, folder: Path) -> list[Measured]:
-    """All there is to measure, in a folder of its own."""
+    """Run all measurements in a folder."""
     measured = []
     for number, (title, make, verb) in enumerate(INPUTS):
         where = _project(folder / f"input{number}", make)
@@ -66,13 +66,13 @@ def _project(folder: Path, make: Callable[[Path], None]) -> Path:
 
 
 def _change_a_line(folder: Path) -> None:
-    """Change a file of the context, if there is a rendered folder that has to follow."""
+    """Change a file of the context, if a rendered folder needs the change."""
     if (folder / "out").exists():
         (folder / "app/d0/f0.txt").write_text("changed\n")
 
 
 def run(title: str, argv: list[str], folder: Path) -> Measured:
-    """Run a process to its end, whatever it says; a quarter of an hour at most."""
+    """Run a process to its end, at most a quarter of an hour, whatever its exit code."""
     environ = {**ENVIRON, "XDG_STATE_HOME": str(folder / "state"), "ENVCTL_TRUSTED": "*"}
     start = time.perf_counter()
     process = subprocess.Popen(
@@ -85,14 +85,14 @@ def run(title: str, argv: list[str], folder: Path) -> Measured:
 
 
 def about() -> str:
-    """What it was measured with."""
+    """The versions and conditions of the measurement."""
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     limit = "no limit" if soft == resource.RLIM_INFINITY else f"a limit of {soft} bytes"
     return f"{limit} on this process's memory. {BEFORE}"
 
 
 def spec(text: str) -> Callable[[Path], None]:
-    """A project of that spec."""
+    """A project with this spec."""
 
     def make(folder: Path) -> None:
         (folder / "envctl.yaml").write_text(text)
@@ -111,7 +111,7 @@ def template(text: str) -> Callable[[Path], None]:
 
 
 def context(files: int) -> Callable[[Path], None]:
-    """A project with a service that copies so many files."""
+    """A project with a service that copies this number of files."""
 
     def make(folder: Path) -> None:
         (folder / "envctl.yaml").write_text(COPY)
@@ -124,7 +124,7 @@ def context(files: int) -> Callable[[Path], None]:
 
 
 def environments(text: str, number: int) -> Callable[[Path], None]:
-    """A project of so many environments, each of which adds a variable to a service."""
+    """A project with this number of environments, each of which adds a variable to a service."""
 
     def make(folder: Path) -> None:
         (folder / "envctl.yaml").write_text(text)
@@ -136,7 +136,7 @@ def environments(text: str, number: int) -> Callable[[Path], None]:
 
 
 def services(number: int) -> str:
-    """A spec of so many services."""
+    """A spec with this number of services."""
     return (
         HEADING
         + "services:\n"
@@ -177,4 +177,4 @@ AIMED: list[tuple[str, Callable[[Path], None], list[list[str]], list[str], float
     ("`status` beside a context of 20,000 files", context(20_000), [UP], ["status", "dev"], 0.4),
     ("`up` beside it, nothing to do", context(20_000), [UP], UP, 0.4),
 ]  # fmt: skip
-"""Commands with an aim of their own, in seconds of the processor, and what is run before them."""
+"""Commands with their own aims, in seconds of CPU time, and the commands to run first."""

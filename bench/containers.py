@@ -1,4 +1,4 @@
-"""Containers, against Docker Compose, which brings up the folder that `envctl render` wrote: both make the same ones."""
+"""Compares with Docker Compose, which brings up the folder from `envctl render`, so both create the same containers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PEER = "docker compose"
 
 
 def measure(envctl: str, folder: Path) -> list[Result]:
-    """All there is to measure, in a folder of its own."""
+    """Run all measurements in a folder."""
     return [
         config(envctl, folder, 3, 2.0, 11),
         config(envctl, folder, 1000, 0.3, 5),
@@ -21,13 +21,13 @@ def measure(envctl: str, folder: Path) -> list[Result]:
 
 
 def about() -> str:
-    """What it was measured with."""
+    """The versions and conditions of the measurement."""
     engine = said("docker", "version", "--format", "engine {{.Server.Version}}")
     return f"{said('docker-compose', 'version')}, {engine}. Compose brings up the folder that `envctl render` wrote."
 
 
 def project(folder: Path, services: int, *, ports: bool = False) -> Path:
-    """A spec of so many services in chains of ten, and the same as a compose file."""
+    """A spec with this number of services in chains of ten, and an equal Compose file."""
     name = f"bench-{folder.name}-{os.getpid()}"
     spec = [f"project: {name}", "base: debian:bookworm", "services:"]
     peer = [f"name: {name}", "services:"]
@@ -56,7 +56,7 @@ def project(folder: Path, services: int, *, ports: bool = False) -> Path:
 
 
 def config(envctl: str, folder: Path, services: int, aim: float, runs: int) -> Result:
-    """`config`, whole processes."""
+    """`config`, as whole processes."""
     where = project(folder / f"config{services}", services, ports=True)
     return compare(
         f"`config`, {services:,} services",
@@ -68,7 +68,7 @@ def config(envctl: str, folder: Path, services: int, aim: float, runs: int) -> R
 
 
 def ups(envctl: str, folder: Path) -> list[Result]:
-    """`up` with nothing to do, and of 50 containers that are built; Compose runs the rendered folder."""
+    """`up` with nothing to do, and of 50 built containers. Compose runs the rendered folder."""
     results = []
     for services, fresh in ((3, False), (50, True)):
         where = project(folder / f"up{services}", services)

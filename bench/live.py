@@ -1,4 +1,4 @@
-"""A saved file under `watch`: the seconds until the unit that runs has it."""
+"""Measures how many seconds `watch` needs until a saved file is in the running unit."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ RUNS = 7
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What was measured: the seconds of each run."""
+    """The result: the seconds of each run."""
 
     title: str
     seconds: list[float]
     aim: float
 
     def row(self) -> str:
-        """A line of the results' table."""
+        """A row of the table."""
         median = statistics.median(self.seconds)
         met = "yes" if median < self.aim else "**no**"
         return (
@@ -35,7 +35,7 @@ class Saved:
 
 
 def measure(envctl: str, folder: Path) -> list[Saved]:
-    """All there is to measure, in a folder of its own."""
+    """Run all measurements in a folder."""
     measured = []
     for backend, files, aim in (("docker", 1, 0.5), ("docker", 10_000, 0.5), ("vagrant", 1, 1.5)):
         where = _project(folder / f"{backend}{files}", backend, files)
@@ -50,13 +50,13 @@ def measure(envctl: str, folder: Path) -> list[Saved]:
 
 
 def about() -> str:
-    """What it was measured with."""
+    """The versions and conditions of the measurement."""
     engine = said("docker", "version", "--format", "engine {{.Server.Version}}")
     return f"{engine}. From the write of the file to the line of `watch --json` that says it is in the unit."
 
 
 def _project(folder: Path, backend: str, files: int) -> Path:
-    """A service that copies so many files."""
+    """A service that copies this number of files."""
     (folder / "environments").mkdir(parents=True)
     (folder / "environments/dev.yaml").write_text(f"backend: {backend}\n")
     (folder / "envctl.yaml").write_text(

@@ -1,4 +1,4 @@
-"""Virtual machines, against Vagrant: an empty box, and a Vagrantfile written by hand for the guestbook's web."""
+"""Compares with Vagrant: an empty box, and a handwritten Vagrantfile for the guestbook's web service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from envctl.host import ca_bundle
 PEER = "vagrant"
 TREE = Path(__file__).parents[1]
 BOX = "envctl/debian-bookworm"
-"""What envctl makes of the base alone: smaller, and sooner up, than the boxes of Vagrant's catalogue."""
+"""The box that envctl makes of the base: smaller and faster than the boxes in Vagrant's catalogue."""
 
 SPEC = """\
 project: NAME
@@ -41,7 +41,7 @@ BASE = """\
     command: [sleep, infinity]
     options: {vagrant: {build: provision}}
 """
-"""Provisioned, so that the box of its base is made."""
+"""Provisioned, so that envctl makes the box of its base."""
 VAGRANTFILE = """\
 Vagrant.configure("2") do |config|
   config.vm.box = "BOX"
@@ -78,7 +78,7 @@ PROVISION = """\
 
 
 def measure(envctl: str, folder: Path) -> list[Result]:
-    """All there is to measure, in a folder of its own."""
+    """Run all measurements in a folder."""
     one, two, base = (
         spec(folder / "one", WEB),
         spec(folder / "two", WEB, EMPTY),
@@ -97,7 +97,7 @@ def measure(envctl: str, folder: Path) -> list[Result]:
         return Command(command.argv, where, before=gone.seconds) if fresh else command
 
     try:
-        # Whatever both have at hand before: the base's image and box, the kernel.
+        # Both have the base's image, box and kernel before the measurement.
         ours(base, "up", "dev").seconds()
         ours(base, "down", "dev").seconds()
         return [
@@ -138,18 +138,18 @@ def measure(envctl: str, folder: Path) -> list[Result]:
 
 
 def about() -> str:
-    """What it was measured with."""
+    """The versions and conditions of the measurement."""
     return f"{said('vagrant', '--version')}, {said('qemu-img', '--version')}, {'KVM' if kvm() else 'no KVM'}."
 
 
 def kvm() -> bool:
-    """Whether the processor can do it."""
+    """Whether the processor supports KVM."""
     flags = Path("/proc/cpuinfo").read_text()
     return Path("/dev/kvm").exists() and (" vmx" in flags or " svm" in flags)
 
 
 def spec(folder: Path, *services: str) -> Path:
-    """A project with these services, whose builds are its own."""
+    """A project with these services, which shares no builds with other projects."""
     guestbook(folder)
     (folder / "environments").mkdir()
     (folder / "environments/dev.yaml").write_text("backend: vagrant\n")
@@ -159,7 +159,7 @@ def spec(folder: Path, *services: str) -> Path:
 
 
 def vagrantfile(folder: Path, provision: str = "") -> Path:
-    """The peer's folder."""
+    """The folder of the peer."""
     guestbook(folder)
     bundle = ca_bundle.bundle(ENVIRON) or "/etc/ssl/certs/ca-certificates.crt"
     shutil.copy(bundle, folder / "ca.crt")
@@ -173,7 +173,7 @@ def vagrantfile(folder: Path, provision: str = "") -> Path:
 
 
 def guestbook(folder: Path) -> None:
-    """The files of the example that its web consists of."""
+    """The example's files for its web service."""
     example = TREE / "examples" / "guestbook"
     shutil.copytree(example, folder / "guestbook", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(example / "requirements.txt", folder)

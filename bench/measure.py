@@ -1,4 +1,4 @@
-"""Two commands measured in turn, so that a noisy machine disturbs both alike."""
+"""Measures two commands in turn, so that a busy machine affects both equally."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Users have an installed envctl, and the peers come from this environment's packages.
+# Users have installed envctl, and the peers come from this environment's packages.
 ENVIRON = {
     **{
         key: value
@@ -25,7 +25,7 @@ ENVIRON = {
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process took, its children included: seconds on the clock, and of the processor (user and system)."""
+    """The cost of a process with its children: wall time and CPU time (user and system) in seconds."""
 
     wall: float
     cpu: float
@@ -33,7 +33,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A whole process: its argv, its folder, and what has to be done before each measurement."""
+    """A whole process: its argv, its folder, and the preparation before each measurement."""
 
     argv: Sequence[str]
     folder: Path
@@ -41,11 +41,11 @@ class Command:
     before: Callable[[], object] = lambda: None
 
     def seconds(self) -> float:
-        """Run it once: seconds on the clock. RuntimeError with its output if it fails."""
+        """Run it once; the wall time in seconds. RuntimeError with its output if it fails."""
         return self.usage().wall
 
     def usage(self) -> Usage:
-        """Run it once: what it took. RuntimeError with its output if it fails."""
+        """Run it once; its cost. RuntimeError with its output if it fails."""
         self.before()
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         start = time.perf_counter()
@@ -62,7 +62,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Medians in seconds, and the ratio aimed at."""
+    """Medians in seconds, and the ratio to aim for."""
 
     title: str
     ours: float
@@ -72,11 +72,11 @@ class Result:
 
     @property
     def ratio(self) -> float:
-        """Ours over the peer's; smaller is better."""
+        """envctl's time divided by the peer's; smaller is better."""
         return self.ours / self.peer
 
     def row(self) -> str:
-        """A line of the results' table."""
+        """A row of the table."""
         met = "yes" if self.ratio <= self.aim else "**no**"
         return (
             f"| {self.title} | {self.ours * 1000:.0f} ms | {self.peer * 1000:.0f} ms "
@@ -87,7 +87,7 @@ class Result:
 def compare(
     title: str, ours: Command, peer: Command, *, aim: float, runs: int, warm: bool = True
 ) -> Result:
-    """Measure both in turn, if wanted after one unmeasured run of each."""
+    """Measure both in turn, with `warm` after one unmeasured run of each."""
     if warm:
         ours.seconds()
         peer.seconds()
@@ -104,6 +104,6 @@ def compare(
 
 
 def said(*argv: str) -> str:
-    """The first line a command prints."""
+    """The first line that a command prints."""
     done = subprocess.run(argv, capture_output=True, text=True, check=True, env=ENVIRON)
     return done.stdout.splitlines()[0]

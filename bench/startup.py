@@ -1,4 +1,4 @@
-"""What every command costs: processor and clock of whole processes, beside Compose on the same containers in the same run."""
+"""Measures the startup cost of commands: CPU and wall time of whole processes, compared with Compose in the same run."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ MOST_WALL = 2.5
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The medians of one command and of its peer. Times are in seconds."""
+    """The medians of a command and of its peer, in seconds."""
 
     title: str
     ours: Usage
     peer: Usage
 
     def row(self) -> str:
-        """A line of the results' table."""
+        """A row of the table."""
         cpu = self.ours.cpu / self.peer.cpu
         wall = self.ours.wall / self.peer.wall
         return (
@@ -41,7 +41,7 @@ class Started:
 
 
 def measure(envctl: str, folder: Path) -> list[Started]:
-    """Bring up two services, and measure what looks at them."""
+    """Bring up two services, and measure the commands that inspect them."""
     project = _project(folder)
     rendered = project / "rendered"
     up = [envctl, "up", "dev"]
@@ -85,7 +85,7 @@ def measure(envctl: str, folder: Path) -> list[Started]:
 
 
 def about() -> str:
-    """What it was measured with."""
+    """The versions and conditions of the measurement."""
     engine = said("docker", "version", "--format", "engine {{.Server.Version}}")
     return (
         f"{said('docker-compose', 'version')}, {engine}; median of {RUNS}. Compose runs the folder that `envctl render` wrote; "
@@ -117,7 +117,7 @@ def _met(is_met: bool) -> str:
 
 
 def _completing(words: str) -> dict[str, str]:
-    """What the shell sets when TAB is pressed after these words."""
+    """The environment that a shell sets when TAB is pressed after these words."""
     return {
         "_ENVCTL_COMPLETE": "complete_bash",
         "COMP_WORDS": words,
@@ -126,7 +126,7 @@ def _completing(words: str) -> dict[str, str]:
 
 
 def _project(folder: Path) -> Path:
-    """A spec of two services, one of which is built."""
+    """A spec with two services, one of which is built."""
     (folder / "environments").mkdir(parents=True)
     (folder / "environments" / "dev.yaml").write_text("backend: docker\n")
     (folder / "envctl.yaml").write_text(

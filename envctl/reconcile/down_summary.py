@@ -1,4 +1,4 @@
-"""What `down` has removed and what it has left, in a sentence. Pure."""
+"""Summarizes in one sentence what `down` has removed and kept. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def down_summary(
 ) -> str:
     """What these changes removed, and which of these volumes stay; "" if there was nothing.
 
-    `sizes` are the volumes' bytes as far as they are known, `secrets` says whether the generated secrets went, too.
+    `sizes` are the known sizes of volumes in bytes; `secrets` is whether the generated secrets were deleted, too.
     """
     deleted = {change.unit for change in changes if change.action is Action.DELETE_VOLUME}
     remaining = sorted({*volumes} - deleted)

@@ -1,4 +1,4 @@
-"""Says which file of the project leads to what, for `watch --explain`. Pure."""
+"""Lists what a change of each of the project's files leads to, for `watch --explain`. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from envctl.reconcile.live_code import USES, first_live
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What a change of `files` does to a unit; `where` is the place in the spec that says so."""
+    """What a change of `files` does to a unit; `where` is the place in the spec that causes it."""
 
     files: str
     unit: str
@@ -23,7 +23,7 @@ class Route:
 
 
 def routes(unit: Unit) -> Iterator[Route]:
-    """What the files do that a unit is made of, has mounted, or is restarted on."""
+    """The effects of all files that a unit copies, mounts or is restarted on."""
     source = unit.source
     if isinstance(source, DockerfileBuild):
         why = "any instruction of the Dockerfile may use it"

@@ -1,4 +1,4 @@
-"""Work done in threads, whose outcomes the caller's thread collects: it alone decides what they mean."""
+"""Runs work in threads. The caller's thread collects the outcomes, and it alone decides what follows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class WorkResults:
         self._crew.do(body, busy=self.active)
 
     def collect(self, *, timeout: float) -> None:
-        """Pass on every outcome there is; wait `timeout` seconds for one if there is none."""
+        """Pass on all available outcomes. If there are none, wait up to `timeout` seconds for one."""
         try:
             handler, error = self._results.get(timeout=timeout)
             while True:
