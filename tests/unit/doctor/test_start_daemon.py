@@ -25,7 +25,7 @@ UP, DOWN = Answer(DaemonState.ANSWERS), Answer(DaemonState.ABSENT, "connection r
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch):
-    monkeypatch.setattr(start_daemon, "PATIENCE", 0.05)
+    monkeypatch.setattr(start_daemon, "PATIENCE", 60.0)
     monkeypatch.setattr(start_daemon, "_PAUSE", 0.001)
 
 
@@ -71,7 +71,8 @@ def test_without_systemd_it_is_started_directly(machine):
     assert stages(events) == ["clock started", "clock done running"]
 
 
-def test_a_start_that_fails_shows_the_output_the_journal_and_the_last_answer(machine):
+def test_a_start_that_fails_shows_the_output_the_journal_and_the_last_answer(machine, monkeypatch):
+    monkeypatch.setattr(start_daemon, "PATIENCE", 0.05)
     outcomes = {"systemctl": Outcome(0, "started"), "journalctl": Outcome(0, "end of the journal")}
     host, events = machine(files=SYSTEMD, answers=lambda argv: outcomes[argv[0]]), []
     with pytest.raises(EnvctlError) as caught:
@@ -108,5 +109,6 @@ def test_a_daemon_that_has_exited_is_asked_once_more_and_not_waited_for(monkeypa
     assert daemon(DOWN).wait(lambda: False) == DOWN
 
 
-def test_a_daemon_that_never_answers_is_waited_for_no_longer_than_patience():
+def test_a_daemon_that_never_answers_is_waited_for_no_longer_than_patience(monkeypatch):
+    monkeypatch.setattr(start_daemon, "PATIENCE", 0.05)
     assert daemon(DOWN).wait(lambda: True) == DOWN

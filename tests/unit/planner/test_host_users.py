@@ -71,9 +71,8 @@ def test_an_image_is_run_with_the_numbers(planned: Planner, numbers: str) -> Non
     assert plan.unit("web").run.process.user == numbers
 
 
+@pytest.mark.as_root
 def test_no_service_becomes_root_by_the_way(planned: Planner, tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("the folder of another user has to be made")
     (tmp_path / "app").mkdir()
     services = "  web: {command: [a], user: {uid: host}, mounts: {./app: /srv}}\n"
     assert users(planned, services) == ["user web (38689)"]

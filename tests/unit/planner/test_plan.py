@@ -36,7 +36,7 @@ RICH = """\
     env: {LOG_LEVEL: "${level}", EMPTY: ""}
     command: [/opt/web/bin/serve, "two words", -v]
     ports: ["${port}:8000", 9000, {container: 53, protocol: udp, public: true, host: 5353}]
-    mounts: {./app: /mnt/app, /etc/hostname: {target: /mnt/name, read_only: true}}
+    mounts: {/usr/share: /mnt/share, ./app: {target: /mnt/app, read_only: true}}
     volumes: {data: /var/data, cache: {target: /var/cache/web}}
     secrets: [token]
     healthcheck: {http: "http://127.0.0.1:8000/", interval: 1m, timeout: 500ms}
@@ -83,8 +83,8 @@ task migrate: build DIGEST from debian:bookworm
   workdir /srv/web
   env EMPTY=""
   env LOG_LEVEL="debug"
-  mount ROOT/app → /mnt/app
-  mount /etc/hostname → /mnt/name (read-only)
+  mount /usr/share → /mnt/share
+  mount ROOT/app → /mnt/app (read-only)
   volume cache → /var/cache/web
   volume data → /var/data
   cpus 1.5
@@ -111,8 +111,8 @@ service web: build DIGEST from debian:bookworm
   port 127.0.0.1:8080 → 8000/tcp
   port 127.0.0.1:(a free port, chosen at up) → 9000/tcp
   port 0.0.0.0:5353 → 53/udp
-  mount ROOT/app → /mnt/app
-  mount /etc/hostname → /mnt/name (read-only)
+  mount /usr/share → /mnt/share
+  mount ROOT/app → /mnt/app (read-only)
   volume cache → /var/cache/web
   volume data → /var/data
   secret token → /run/secrets/token

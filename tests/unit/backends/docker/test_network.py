@@ -53,7 +53,7 @@ ACTIVE = "network shop_dev id n1 has active endpoints"
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr(network, "PATIENCE", 0.1)
+    monkeypatch.setattr(network, "PATIENCE", 60.0)
     monkeypatch.setattr(network, "_PAUSE", 0.01)
 
 
@@ -74,7 +74,8 @@ def test_a_network_that_is_gone_already_is_fine():
     network.remove(Api(error(404)), NETWORK)
 
 
-def test_a_count_that_stays_wrong_is_told_with_the_remedy():
+def test_a_count_that_stays_wrong_is_told_with_the_remedy(monkeypatch):
+    monkeypatch.setattr(network, "PATIENCE", 0.1)
     with pytest.raises(EnvctlError, match="lists connected containers that do not exist") as caught:
         network.remove(Api(ACTIVE), NETWORK)
     assert caught.value.details == ACTIVE
