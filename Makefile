@@ -1,4 +1,4 @@
-# Two commands: `make up` has the example application running, `make test` proves it (`make test-machines`: the longest, too).
+# `make up` starts the example application, `make test` runs the tests (`make test-machines` includes the longest ones).
 # Plain make and a POSIX shell; everything else is installed into .venv.
 
 PYTHON ?= python3
@@ -11,17 +11,17 @@ BIN := $(VENV)/bin
 REPORTS := .artifacts
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-# One process a processor: more made boots so slow that probes ran out of time. Tests that share a machine stay together.
+# One process per processor: with more, machines booted so slowly that probes timed out. Tests that share a machine stay together.
 ON_ENGINES := tests/contract tests/scenarios tests/unit/backends -n 2 --dist loadscope
 
-# Behind a proxy that inspects TLS the system's bundle knows the proxy, pip's own does not.
+# Behind a proxy that inspects TLS, the system's CA bundle contains the proxy's CA, pip's own does not.
 SYSTEM_BUNDLE := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /var/lib/ca-certificates/ca-bundle.pem))
 ifneq ($(SYSTEM_BUNDLE),)
 PIP_CERT ?= $(SYSTEM_BUNDLE)
 export PIP_CERT
 endif
 
-# Where this is set, each of the many processes of the tests would compile all it imports anew.
+# With this variable set, each of the tests' many processes would compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -61,7 +61,7 @@ test-machines: $(VENV)/.dev ## run all tests on virtual machines, the longest in
 	$(BIN)/envctl doctor --backend vagrant --fix
 	$(BIN)/pytest -m machines $(ON_ENGINES) --junitxml=$(REPORTS)/machines.xml $(PYTEST_ARGS)
 
-soak: $(VENV)/.dev ## kill a hundred runs, plant each difference by itself, compare what nobody touches; takes hours
+soak: $(VENV)/.dev ## kill a hundred runs, plant each difference by itself, compare untouched environments; takes hours
 	@mkdir -p $(REPORTS)
 	$(BIN)/envctl doctor --backend vagrant --fix
 	$(BIN)/pytest tests/soak -s --junitxml=$(REPORTS)/soak.xml $(PYTEST_ARGS)
@@ -78,10 +78,10 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two halves, a process each: where processes share all tests, each collects them all, and parses the package again.
+# Two halves, one process each. If processes shared the tests, each would collect all of them and parse the whole package.
 QUICKLY := $(BIN)/pytest -m "not engine and not slow" -q --hypothesis-profile=quick
 FIRST := tests/architecture tests/unit/backends tests/unit/host tests/unit/lock tests/unit/plan tests/unit/planner
-# What is chosen by PYTEST_ARGS may all be in the other half.
+# The tests chosen by PYTEST_ARGS may all be in the other half.
 NONE_IN_IT := [ "$$?/$(if $(PYTEST_ARGS),chosen)" = 5/chosen ]
 
 unit-first: $(VENV)/.dev
@@ -99,7 +99,7 @@ docs: $(VENV)/.dev ## generate the reference pages
 wheel: $(VENV)/.dev ## build the wheel into dist/
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
-clean: ## remove what these commands made here; what is up stays up
+clean: ## remove everything that these commands created here; running environments stay up
 	rm -rf $(VENV) $(REPORTS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # --- the virtual environment ------------------------------------------------------------
@@ -122,7 +122,7 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 
 # --- pins -------------------------------------------------------------------------------
 
-# Look the versions up anew. See docs/decisions/pins.md.
+# Look up the versions again. See docs/decisions/pins.md.
 COMPILE = pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
