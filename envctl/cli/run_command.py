@@ -47,7 +47,7 @@ def run(
 ) -> int:
     """Run a command in a one-off of a service, or run a task again.
 
-    The one-off is a container of its own, with the service's image, user, environment, network, mounts, volumes and
+    The one-off is a separate container, with the service's image, user, environment, network, mounts, volumes and
     secrets, but without its ports; nothing is left of it when the command has ended or envctl is interrupted. The
     service itself is not touched and need not be up. In virtual machines, the command runs beside the service in its
     machine, which is brought up first. What the service depends on is brought up, unless --no-deps is given.
