@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -114,26 +114,32 @@ def choose(
     """
     chosen = {port.key: held[port.key] for port in ports if port.key in held}
     used = {*reserved, *chosen.values()}
-    for port in ports:
-        if port.key not in chosen:
-            numbers = _candidates(f"{seed}/{port.key}", before.get(port.key))
-            number = next((n for n in numbers if n not in used and is_free(port.port, n)), None)
-            if number is None:
-                raise EnvctlError(
-                    f"no port of this host is free for port {port.port.container} of {port.unit}",
-                    details=f"All of {FIRST} to {FIRST + COUNT - 1} are in use, or other checkouts have them.",
-                    hint='name one in the spec, such as ports: ["30080:8000"]',
-                )
+
+    def choose_from(port: OpenPort, numbers: Iterable[int]) -> None:
+        number = next((n for n in numbers if n not in used and is_free(port.port, n)), None)
+        if number is not None:
             chosen[port.key] = number
             used.add(number)
+
+    # All that can keep their number come first: one that has to move must not take it.
+    for port in ports:
+        if port.key not in chosen and before.get(port.key):
+            choose_from(port, [before[port.key]])
+    for port in ports:
+        if port.key not in chosen:
+            choose_from(port, _candidates(f"{seed}/{port.key}"))
+        if port.key not in chosen:
+            raise EnvctlError(
+                f"no port of this host is free for port {port.port.container} of {port.unit}",
+                details=f"All of {FIRST} to {FIRST + COUNT - 1} are in use, or other checkouts have them.",
+                hint='name one in the spec, such as ports: ["30080:8000"]',
+            )
     return chosen
 
 
-def _candidates(seed: str, before: int | None) -> Iterator[int]:
-    if before:
-        yield before
+def _candidates(seed: str) -> Iterator[int]:
     start = _number(seed)
-    yield from (FIRST + (start + offset) % COUNT for offset in range(COUNT))
+    return (FIRST + (start + offset) % COUNT for offset in range(COUNT))
 
 
 def _number(text: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from envctl.errors import EnvctlError
@@ -74,6 +74,8 @@ def test_each_port_gets_one_of_its_own_that_is_free_and_the_same_next_time(
     assert busy == first
 
 
+# The number that the second would get next is that of the third.
+@example([OpenPort("a", Port(1)), OpenPort("p", Port(127)), OpenPort("cf", Port(3443))], 1)
 @given(some_ports, st.integers(0, 7))
 def test_a_port_that_something_else_has_now_gets_another_one_and_the_others_keep_theirs(
     ports: list[OpenPort], index: int
