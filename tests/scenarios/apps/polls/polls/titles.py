@@ -1,0 +1,2 @@
+def title(count):
+    return f"{count} question" + ("" if count == 1 else "s")
