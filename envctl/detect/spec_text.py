@@ -17,7 +17,7 @@ SCHEMA_FILE: Final = "envctl.schema.json"
 SCHEMA_LINE: Final = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 _VARIABLE: Final = re.compile(r"\$+\{|\$\$+")
 """What would be a variable of the spec, or an escape."""
-_LONGEST: Final = 88
+_LONGEST: Final = 108
 """Characters of a mapping with collections in it that is written on one line."""
 _COMMENTS: Final = {
     "packages": "Packages from the distribution.",
@@ -69,7 +69,8 @@ def _lines(
         f"# A guess: {_line(guess)}." for guess in (*findings.guesses, *connections.guesses)
     )
     yield f"project: {project}"
-    yield f"base: {findings.base}"
+    if "dockerfile" not in findings.service or connections.services:
+        yield f"base: {findings.base}"
     yield "default: dev"
     if connections.needs_password:
         yield from ("", "# Generated once, and kept outside of the project.", "secrets:")
@@ -102,7 +103,10 @@ def _services(findings: Findings, connections: Connections) -> Mapping[str, Keys
 
 def _environments(findings: Findings, *, env_file: bool) -> Iterator[str]:
     yield "environments:"
-    dev = {**findings.dev, **({"env_file": [".env"]} if env_file else {})}
+    differing = {
+        key: value for key, value in findings.dev.items() if findings.service.get(key) != value
+    }
+    dev = {**differing, **({"env_file": [".env"]} if env_file else {})}
     yield "  # Your files are mounted: an edit takes effect at once, or when the process restarts."
     yield "  dev:" if dev else "  dev: {}"
     if dev:

@@ -89,6 +89,24 @@ def test_short_steps_are_on_one_line_and_scripts_are_not(envctl: Run, tmp_path: 
     assert "      - run: |" in lines
 
 
+def test_a_base_is_named_only_if_something_is_built_on_it(envctl: Run, tmp_path: Path) -> None:
+    for name in ("dockerfile", "dockerfile-node"):
+        write_application(name, tmp_path / name)
+        assert envctl("-C", str(tmp_path / name), "init", "--yes").code == 0
+
+    assert "\nbase:" not in (tmp_path / "dockerfile/envctl.yaml").read_text()
+    # Its database is of the catalogue.
+    assert "\nbase: debian:bookworm\n" in (tmp_path / "dockerfile-node/envctl.yaml").read_text()
+
+
+def test_dev_does_not_repeat_the_service(envctl: Run, tmp_path: Path) -> None:
+    write_application("express", tmp_path)
+
+    assert envctl("-C", str(tmp_path), "init", "--yes").code == 0
+
+    assert (tmp_path / "envctl.yaml").read_text().count("command: [npm, start]") == 1
+
+
 def test_files_of_a_spec_are_never_overwritten(envctl: Run, tmp_path: Path) -> None:
     write_application("express", tmp_path)
     (tmp_path / "environments").mkdir()
