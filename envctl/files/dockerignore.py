@@ -42,6 +42,9 @@ class Below(NamedTuple):
     states: tuple[State | None, ...]
 
 
+_INCLUDED: Final = IgnoreDecision(ignored=False, enter=False, below=Below("", (), ()))
+
+
 @dataclass(frozen=True, slots=True)
 class _Pattern:
     """One line. `kind` is how it is compared: exactly, as a prefix, as a suffix, or as a glob."""
@@ -89,7 +92,9 @@ class DockerIgnore:
     def decide(self, above: Below, name: str, *, is_folder: bool) -> IgnoreDecision:
         """Decide about a name in a folder. As in Docker, a pattern that cannot change the result is not tried."""
         if not self._patterns:
-            return IgnoreDecision(ignored=False, enter=is_folder, below=above)
+            return (
+                IgnoreDecision(ignored=False, enter=True, below=above) if is_folder else _INCLUDED
+            )
         path = above.prefix + name
         ignored, matched = False, []
         for pattern, inherited, state in zip(

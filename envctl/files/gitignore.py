@@ -49,7 +49,7 @@ class GitIgnore:
     def matching(self, state: State, name: str, *, is_folder: bool) -> list[int]:
         """The numbers, in order, of the patterns that match a name in the folder of `state`."""
         by_name = self._names.ending(name, self._names.start)
-        by_path = self._paths.ending(name, state)
+        by_path = self._paths.ending(name, state) if state.places else ()
         if not by_name and not by_path:
             return []
         matches = [self._by_name[index] for index in by_name] + [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
+from itertools import takewhile
 from typing import Final, TypeAlias
 
 from envctl.lazy_dataclass import dataclass
@@ -62,7 +63,10 @@ class Globs:
     def __init__(self, patterns: Iterable[Sequence[Token]]) -> None:
         patterns = list(patterns)
         tails = [_tail(tokens) for tokens in patterns]
-        self._tails = tuple(tails) if all(tails) else None
+        self._tails = tuple(tail for tail in tails if tail)
+        self._heads = tuple(
+            _head(tokens) for tokens, tail in zip(patterns, tails, strict=True) if not tail
+        )
         self._moves: list[_Move] = []
         self._free: list[tuple[int, ...]] = []
         self._ends: dict[int, int] = {}
@@ -78,7 +82,11 @@ class Globs:
 
     def ending(self, name: str, state: State) -> tuple[int, ...]:
         """The numbers, in order, of the patterns that match with this last name."""
-        if not state.places or (self._tails is not None and not name.endswith(self._tails)):
+        if not state.places or (
+            not name.endswith(self._tails)
+            # What a pattern begins with is to be found only by one that is at its beginning.
+            and not (self._heads and (state is not self.start or name.startswith(self._heads)))
+        ):
             return ()
         return self.after(name, state).accepts
 
@@ -132,6 +140,11 @@ class Globs:
     def _put(self, move: _Move, free: tuple[int, ...]) -> None:
         self._moves.append(move)
         self._free.append(free)
+
+
+def _head(tokens: Sequence[Token]) -> str:
+    """The prefix that all names matched by a pattern share; "" if they share none."""
+    return "".join(takewhile(lambda token: isinstance(token, str), tokens))  # type: ignore[arg-type]
 
 
 def _tail(tokens: Sequence[Token]) -> str:

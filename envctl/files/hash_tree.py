@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from envctl.errors import Place
 from envctl.files import rules
@@ -25,6 +26,8 @@ from envctl.host.private_state import hidden_below, private_ids
 from envctl.host.source_tree import EntryKind, SourceEntry, SourceTree
 from envctl.plan.text import shown
 
+_LINES_AT_ONCE: Final = 1000
+
 
 class HashedTree(NamedTuple):
     """The files of a build step: their hash, and the list of them."""
@@ -33,17 +36,13 @@ class HashedTree(NamedTuple):
     tree: SourceTree
 
 
-def _nothing_covered(_path: str) -> bool:
-    return False
-
-
 def hash_copy(
     root: Path,
     relative: str,
     *,
     exclude: Sequence[str] = (),
     where: Place | None = None,
-    covered: Callable[[str], bool] = _nothing_covered,
+    covered: Callable[[str], bool] | None = None,
 ) -> HashedTree:
     """A file, or a folder without what `exclude` or the project's ignore file matches.
 
@@ -53,7 +52,7 @@ def hash_copy(
     origin = located(root, relative, where)
     modes = tracked(root) if knows_no_modes(root) else {}
     reader = TreeReader(root, relative, origin, f"copy\0{origin}", where, modes=modes)
-    if covered(""):
+    if covered and covered(""):
         return HashedTree(_digest((), _copied_line), SourceTree(origin))
     if (root / origin).is_file():
         return _hash_file(reader.file())
@@ -120,19 +119,19 @@ def _hash_file(tree: SourceTree) -> HashedTree:
 
 
 def _digest(entries: Iterable[SourceEntry], line: Callable[[SourceEntry], str]) -> str:
-    summary = hashlib.sha256()
-    for entry in entries:
-        summary.update(line(entry).encode("utf-8", "surrogateescape"))
+    summary, lines = hashlib.sha256(), map(line, entries)
+    while text := "".join(islice(lines, _LINES_AT_ONCE)):
+        summary.update(text.encode("utf-8", "surrogateescape"))
     return summary.hexdigest()
 
 
 def _copied_line(entry: SourceEntry) -> str:
-    kind = "program" if entry.kind is EntryKind.FILE and entry.is_program else entry.kind.value
+    kind = "program" if entry.mode & 0o111 and entry.kind is EntryKind.FILE else entry.kind
     return f"{kind}\0{entry.path}\0{entry.digest}\n"
 
 
 def _sent_line(entry: SourceEntry) -> str:
-    return f"{entry.kind.value} {entry.mode:o}\0{entry.path}\0{entry.digest}\n"
+    return f"{entry.kind} {entry.mode:o}\0{entry.path}\0{entry.digest}\n"
 
 
 def _copy_notes(

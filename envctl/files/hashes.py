@@ -10,10 +10,11 @@ import json
 import os
 import stat
 import time
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from envctl.errors import EnvctlError
 from envctl.host.atomic_write import replace_file
@@ -21,7 +22,8 @@ from envctl.host.private_state import existing_folder, open_private, private_fol
 from envctl.host.safe_read import FILE
 from envctl.host.source_tree import content_time
 
-_FORMAT: Final = "envctl hashes 2"
+_FORMAT: Final = "envctl hashes 3"
+"""Begins the first line, which ends with a checksum of the rest, so that a damaged file is not believed."""
 _FOLDER: Final = "cache"
 _SETTLES_AFTER: Final = 2_000_000_000
 """Nanoseconds after which a change certainly gives a file another time, even on a file system with coarse times."""
@@ -72,7 +74,8 @@ class Hashes:
 
         OSError if it cannot be read; ChangedError if it keeps changing.
         """
-        before = self._before.get(path)
+        stored = self._before.get(path)
+        before = Known._make(stored) if stored else None
         if before is not None and before[:4] == _signature(seen):
             self._now[path] = before
             return before
@@ -97,32 +100,24 @@ class Hashes:
         more = {path: known for path, known in self._before.items() if path not in self._now}
         if len(more) > len(self._now) + 1000:
             more = {}
-        data = json.dumps({"is": _FORMAT, "files": {**more, **self._now}}, separators=(",", ":"))
-        with suppress(EnvctlError, OSError, ValueError):
+        data = json.dumps({**more, **self._now}, separators=(",", ":")).encode("ascii")
+        with suppress(EnvctlError, OSError):
             file = private_folder(self._root, _FOLDER) / self._file
-            replace_file(file, data.encode("ascii"), mode=0o600, durable=False)
+            replace_file(file, b"%s\n%s" % (_head(data), data), mode=0o600, durable=False)
 
-    def _read(self) -> Mapping[str, Known]:
+    def _read(self) -> Mapping[str, list[Any]]:
+        """What was stored, by path; it is whole, since the checksum is right."""
         try:
             folder = existing_folder(self._root, _FOLDER)
             if folder is None:
                 return {}
             descriptor = open_private(folder / self._file, os.O_RDONLY)
             with os.fdopen(descriptor, "rb") as stream:
-                data = json.loads(stream.read())
-            if data["is"] != _FORMAT:
-                return {}
-            return {path: _known(known) for path, known in data["files"].items()}
-        except (
-            EnvctlError,
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-        ):
+                head, _, data = stream.read().partition(b"\n")
+            files: dict[str, list[Any]] = json.loads(data) if head == _head(data) else {}
+        except (EnvctlError, OSError, ValueError):
             return {}
+        return files
 
 
 def _time_for(digest: str, before: Known | None) -> int:
@@ -136,12 +131,8 @@ def _time_for(digest: str, before: Known | None) -> int:
     return before.time if before.digest == digest else max(by_content, before.time + 1)
 
 
-def _known(value: list[int | str]) -> Known:
-    known = Known(*value)  # type: ignore[arg-type]
-    numbers = all(type(value) is int for value in (*known[:4], known.time, known.ends))
-    if not numbers or not isinstance(known.digest, str) or len(known.digest) != 64:
-        raise ValueError("no hash of ours")
-    return known
+def _head(data: bytes) -> bytes:
+    return f"{_FORMAT} {zlib.crc32(data):08x}".encode("ascii")
 
 
 def _signature(seen: os.stat_result) -> tuple[int, int, int, int]:

@@ -92,7 +92,7 @@ class CopyRules:
     exclude: Sequence[str]
     ignore: DockerIgnore
     private: Private
-    covered: Callable[[str], bool]
+    covered: Callable[[str], bool] | None
     _patterns: GitIgnore = field(init=False)
     _used: set[int] = field(default_factory=set)
     ignored_sizes: dict[str, int] = field(default_factory=dict)
@@ -124,21 +124,24 @@ class CopyRules:
     def decide(self, above: At, thing: Thing[At]) -> tuple[bool, At | None]:
         """See `Rules`."""
         is_folder = thing.is_folder
-        if thing in self.private or self.covered(thing.path):
+        if thing in self.private or (self.covered and self.covered(thing.path)):
             return False, None
         # On macOS and Windows, git treats .GIT as .git; a copy has to be the same everywhere.
         name = _GIT if thing.name.lower() == _GIT else thing.name
         matching = self._patterns.matching(above.exclude, name, is_folder=is_folder)
-        self._used.update(matching)
-        if matching and not self._patterns.patterns[matching[-1]].negated:
-            return False, None
+        if matching:
+            self._used.update(matching)
+            if not self._patterns.patterns[matching[-1]].negated:
+                return False, None
         decision = self.ignore.decide(above.ignore, thing.name, is_folder=is_folder)
         if decision.ignored:
             self.by_ignore_file += 1
         elif not is_folder and not _is_plain(thing):
             self.left_out.append(thing.path)
             return False, None
-        ignored = self._noted(above, thing, is_included=not decision.ignored)
+        ignored = above.ignored
+        if ignored or above.git:
+            ignored = self._noted(above, thing, is_included=not decision.ignored)
         if not is_folder or not decision.enter:
             return not decision.ignored, None
         below = At(
@@ -149,7 +152,7 @@ class CopyRules:
     def _noted(self, above: At, thing: Thing[At], *, is_included: bool) -> str:
         """The ignored path that this path is or is in, or ""; its size is counted."""
         name = above.ignored
-        if not name and above.git and is_ignored(above.git, thing.name, is_folder=thing.is_folder):
+        if not name and is_ignored(above.git, thing.name, is_folder=thing.is_folder):
             name = thing.path + ("/" if thing.is_folder else "")
         if name and is_included:
             size = 0 if thing.is_folder else thing.seen.st_size
@@ -214,7 +217,8 @@ def _tells(path: str, size: int) -> bool:
 
 
 def _is_plain(thing: Thing[object] | Thing[At] | Thing[Below]) -> bool:
-    return stat.S_ISREG(thing.seen.st_mode) or stat.S_ISLNK(thing.seen.st_mode)
+    mode = thing.seen.st_mode
+    return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
 
 
 def _from_here(pattern: str) -> str:

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -80,12 +81,10 @@ class TreeReader:
 
     def notes(self, entries: Sequence[SourceEntry]) -> Iterator[str]:
         """The notes about the disk, and about line ends."""
-        here = SourceTree(self.origin)
-        modes = [
-            entry.mode
-            for entry in entries
-            if entry.kind is EntryKind.FILE and here.place(entry) not in self.modes
-        ]
+        files = (entry for entry in entries if entry.kind is EntryKind.FILE)
+        if self.modes:
+            files = (entry for entry in files if self._place(entry.path) not in self.modes)
+        modes = [entry.mode for entry in files]
         yield from disk_notes.of_modes(self.root, modes)
         yield from disk_notes.of_line_ends(self.ends)
 
@@ -111,49 +110,41 @@ class TreeReader:
         except walk.UnreadableError as error:
             raise self.unreadable(error.path, error.error) from error
         self._hashes.keep()
-        return tuple(sorted(entries, key=lambda entry: entry.path))
+        return tuple(sorted(entries, key=attrgetter("path")))
 
     def _entry(
         self, path: str, name: str, folder: int, seen: os.stat_result, *, times: bool
     ) -> SourceEntry:
-        mode, time = stat.S_IMODE(seen.st_mode), int(seen.st_mtime) if times else START
-        if stat.S_ISDIR(seen.st_mode):
-            return SourceEntry(path, EntryKind.FOLDER, mode, time=time)
-        if stat.S_ISFIFO(seen.st_mode):
-            return SourceEntry(path, EntryKind.PIPE, mode, time=time)
         try:
-            if stat.S_ISLNK(seen.st_mode):
-                to = os.readlink(name, dir_fd=folder)
-                time_by_content = content_time(hashlib.sha256(os.fsencode(to)).hexdigest())
-                return SourceEntry(
-                    path, EntryKind.LINK, 0o777, digest=to, time=time if times else time_by_content
-                )
-            self._count(path, seen)
+            if not stat.S_ISREG(seen.st_mode) and (
+                entry := _no_file(path, name, folder, seen, times=times)
+            ):
+                return entry
+            self._bytes += seen.st_size
+            if self._bytes > MOST_BYTES:
+                raise self._too_many_bytes(path, seen)
             known = self._hashes.of(path, name, folder, seen)
         except OSError as error:
             raise self.unreadable(path, error) from error
         except ChangedError as error:
             message = f"{self._shown(path)} changed while it was read"
             raise problem(message, self._where, hint=_AGAIN) from error
-        place = SourceTree(self.origin).place(SourceEntry(path))
+        mode, time = stat.S_IMODE(seen.st_mode), int(seen.st_mtime) if times else known.time
         if known.ends:
-            self.ends[place] = known.ends
-        mode = self.modes.get(place, mode)
-        return SourceEntry(
-            path, EntryKind.FILE, mode, known.size, known.digest, time if times else known.time
-        )
+            self.ends[self._place(path)] = known.ends
+        if self.modes:
+            mode = self.modes.get(self._place(path), mode)
+        return SourceEntry(path, EntryKind.FILE, mode, known.size, known.digest, time)
 
-    def _count(self, path: str, seen: os.stat_result) -> None:
-        self._bytes += seen.st_size
-        if self._bytes > MOST_BYTES:
-            used = seen.st_blocks * 512
-            sparse = f", of which {rough_size(used)} are used" if used * 2 < seen.st_size else ""
-            most = f"more than {rough_size(MOST_BYTES)}"
-            raise self._too_much(
-                f"{most}, {self._shown(path)} alone {rough_size(seen.st_size)}{sparse}"
-                if seen.st_size > MOST_BYTES // 4
-                else most
-            )
+    def _too_many_bytes(self, path: str, seen: os.stat_result) -> SpecError:
+        used = seen.st_blocks * 512
+        sparse = f", of which {rough_size(used)} are used" if used * 2 < seen.st_size else ""
+        most = f"more than {rough_size(MOST_BYTES)}"
+        return self._too_much(
+            f"{most}, {self._shown(path)} alone {rough_size(seen.st_size)}{sparse}"
+            if seen.st_size > MOST_BYTES // 4
+            else most
+        )
 
     def _too_much(self, what: str) -> SpecError:
         return problem(
@@ -168,5 +159,25 @@ class TreeReader:
         message = f"{self._shown(path)} cannot be read: {error.strerror or error}"
         return problem(message, self._where, hint=f"make it readable, or {_LEAVE_OUT}")
 
+    def _place(self, path: str) -> str:
+        return SourceTree(self.origin).place(SourceEntry(path))
+
     def _shown(self, path: str) -> str:
-        return repr(SourceTree(self.origin).place(SourceEntry(path)))
+        return repr(self._place(path))
+
+
+def _no_file(
+    path: str, name: str, folder: int, seen: os.stat_result, *, times: bool
+) -> SourceEntry | None:
+    """The entry of a folder, pipe or link; None for anything else. OSError if a link cannot be read."""
+    mode, time = stat.S_IMODE(seen.st_mode), int(seen.st_mtime) if times else START
+    if stat.S_ISDIR(seen.st_mode):
+        return SourceEntry(path, EntryKind.FOLDER, mode, time=time)
+    if stat.S_ISFIFO(seen.st_mode):
+        return SourceEntry(path, EntryKind.PIPE, mode, time=time)
+    if not stat.S_ISLNK(seen.st_mode):
+        return None
+    to = os.readlink(name, dir_fd=folder)
+    if not times:
+        time = content_time(hashlib.sha256(os.fsencode(to)).hexdigest())
+    return SourceEntry(path, EntryKind.LINK, 0o777, digest=to, time=time)

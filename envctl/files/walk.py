@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from typing import Final, Generic, Protocol, TypeVar
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from envctl.host.safe_read import FOLDER
 from envctl.lazy_dataclass import dataclass
@@ -28,8 +29,7 @@ class UnreadableError(Exception):
         self.error = error
 
 
-@dataclass(frozen=True, slots=True)
-class Thing(Generic[_S]):
+class Thing(NamedTuple, Generic[_S]):
     """A path found in a walk, relative to its top, and how to open it: by its name in an open folder."""
 
     path: str
@@ -57,10 +57,10 @@ class Rules(Protocol[_S]):
 @dataclass(slots=True)
 class _Level(Generic[_S]):
     folder: int
-    prefix: str
     state: _S
-    names: Iterator[os.DirEntry[str]]
+    things: Iterator[Thing[_S]]
     held: Thing[_S] | None
+    """The folder itself, if it is excluded and nothing in it was included yet; the levels above have none unless this one has."""
 
 
 def walk(top: int, rules: Rules[_S], state: _S) -> Iterator[Thing[_S]]:
@@ -73,18 +73,16 @@ def walk(top: int, rules: Rules[_S], state: _S) -> Iterator[Thing[_S]]:
     try:
         while levels:
             level = levels[-1]
-            entry = next(level.names, None)
-            if entry is None:
+            thing = next(level.things, None)
+            if thing is None:
                 levels.pop()
                 if level.folder != top:
                     os.close(level.folder)
                 continue
-            thing = _thing(level, entry)
-            if thing is None:
-                continue
             is_included, below = rules.decide(level.state, thing)
             if is_included:
-                yield from _held(levels)
+                if level.held is not None:
+                    yield from _held(levels)
                 yield thing
             if below is not None and thing.is_folder:
                 if len(levels) >= DEEPEST:
@@ -97,13 +95,16 @@ def walk(top: int, rules: Rules[_S], state: _S) -> Iterator[Thing[_S]]:
             os.close(level.folder)
 
 
-def _thing(level: _Level[_S], entry: os.DirEntry[str]) -> Thing[_S] | None:
-    try:
-        seen = entry.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-    path = level.prefix + entry.name
-    return Thing(path, entry.name, seen, level.folder, level.state)
+def _things(
+    folder: int, prefix: str, state: _S, entries: Sequence[os.DirEntry[str]]
+) -> Iterator[Thing[_S]]:
+    for entry in entries:
+        name = entry.name
+        try:
+            seen = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        yield Thing(prefix + name, name, seen, folder, state)
 
 
 def _enter(
@@ -124,11 +125,11 @@ def _enter(
 
 def _level(folder: int, prefix: str, state: _S, held: Thing[_S] | None) -> _Level[_S]:
     try:
-        with os.scandir(folder) as entries:
-            names = iter(sorted(entries, key=lambda entry: entry.name))
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=attrgetter("name"))
     except OSError as error:
         raise UnreadableError(prefix.rstrip("/"), error) from error
-    return _Level(folder, prefix, state, names, held)
+    return _Level(folder, state, _things(folder, prefix, state, entries), held)
 
 
 def _held(levels: list[_Level[_S]]) -> Iterator[Thing[_S]]:

@@ -187,7 +187,11 @@ def _copy(
     hashed = None if shadow.mounts else context.copies.get(key)
     if hashed is None:
         hashed = files.hash_copy(
-            context.root, item["source"], exclude=item["exclude"], where=where, covered=shadow.hides
+            context.root,
+            item["source"],
+            exclude=item["exclude"],
+            where=where,
+            covered=shadow.hides if shadow.mounts else None,
         )
     if not shadow.mounts:
         context.copies[key] = hashed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 
@@ -62,14 +63,30 @@ def test_what_was_changed_just_now_is_read_again(project, reads):
     assert len(reads) == 4
 
 
+def one_digit_changed(data):
+    digest = data.index(hashlib.sha256(b"print(1)\n").hexdigest().encode())
+    return data[:digest] + bytes([data[digest] ^ 1]) + data[digest + 1 :]
+
+
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"is": "envctl hashes 1", "files": {"main.py": [1]}}', '{"is": 2}']
+    "broken",
+    [
+        lambda _: b"",
+        lambda _: b"{",
+        lambda _: b'{"is":"envctl hashes 2","files":{"main.py":[1]}}',
+        lambda data: data[:-5],
+        lambda data: data.replace(b"hashes 3", b"hashes 4"),
+        lambda data: data + b"{}",
+        one_digit_changed,
+    ],
 )
-def test_a_broken_cache_is_made_anew(old, text):
+def test_a_broken_cache_is_made_anew(old, reads, broken):
     first = hash_copy(old, "app")
     (file,) = kept(old)
-    file.write_text(text)
+    file.write_bytes(broken(file.read_bytes()))
     assert hash_copy(old, "app").content == first.content
+    assert hash_copy(old, "app").content == first.content
+    assert len(reads) == 4
     file.unlink()
     assert hash_copy(old, "app").content == first.content
 
