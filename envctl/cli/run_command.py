@@ -50,7 +50,8 @@ def run(
     The one-off is a separate container, with the service's image, user, environment, network, mounts, volumes and
     secrets, but without its ports; nothing is left of it when the command has ended or envctl is interrupted. The
     service itself is not touched and need not be up. In virtual machines, the command runs beside the service in its
-    machine, which is brought up first. What the service depends on is brought up, unless --no-deps is given.
+    machine; if that does not exist, in a machine that is made for it and removed afterwards, and if it is shut off, it
+    is on for as long as the command runs. What the service depends on is brought up, unless --no-deps is given.
 
     Standard input is passed to the command, and its exit code is returned. Options go before TARGET.
 

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
-from typing import Final
 
 from envctl.backends.base import Execution, LogLine, RunsOneOffs
 from envctl.errors import EnvctlError
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.changes import Action
 from envctl.plan.model import Plan, Unit
-from envctl.plan.state import Observed, Status, UnitState
+from envctl.plan.state import Observed
 from envctl.plan.target import Target
 from envctl.project import Project
 from envctl.session import Session
 from envctl.verbs.build import make_builds
 from envctl.verbs.supported import unsupported
 from envctl.verbs.up import UpRequest, bring_up
-
-_USABLE: Final = (
-    Status.RUNNING,
-    Status.STARTING,
-    Status.RESTARTING,
-    Status.EXITED,
-    Status.OOM_KILLED,
-)
-"""The states of a unit that allow a command beside it, whether or not its process runs."""
 
 
 def run(
@@ -51,25 +41,26 @@ def run(
     with ExitStack() as held:
         # Release the lock as soon as the one-off has what it needs, so that others can change the environment.
         held.enter_context(session.locked())
-        needs_unit = backend.one_offs_need_unit
+        is_ready = False
 
-        def request(_session: Session, observed: Observed) -> UpRequest:
-            include_own = needs_unit and not _exists(observed.units.get(unit.name))
-            plan = _to_bring_up(
-                session, service, dependencies=dependencies, include_own=include_own
-            )
-            return UpRequest(plan)
+        def request(_session: Session, _observed: Observed) -> UpRequest:
+            return UpRequest(_to_bring_up(session, service, dependencies=dependencies))
 
         bring_up(session, request=request)
         unit = _unit(session.select((service,)), service)
-        if not needs_unit:
+        if backend.one_off_needs_build(unit):
             make_builds(session, {unit.name})
 
         def ready() -> None:
+            nonlocal is_ready
             held.close()
+            is_ready = True
             attached()
 
-        return backend.run_one_off(unit, execution, ready)
+        def alone() -> AbstractContextManager[None]:
+            return session.locked() if is_ready else nullcontext()
+
+        return backend.run_one_off(unit, execution, ready, alone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +110,10 @@ def _unit(plan: Plan, service: str) -> Unit:
     return plan.replicas(service)[0]
 
 
-def _exists(state: UnitState | None) -> bool:
-    """Whether a command can run beside the unit. Its process may have failed: the command may be the remedy."""
-    return state is not None and state.status in _USABLE
-
-
-def _to_bring_up(session: Session, service: str, *, dependencies: bool, include_own: bool) -> Plan:
-    """What must be up before a command can run: the service's dependencies, and the service itself if needed."""
+def _to_bring_up(
+    session: Session, service: str, *, dependencies: bool, include_own: bool = False
+) -> Plan:
+    """What must be up: the service's dependencies, and with `include_own` the service itself."""
     plan = session.select((service,))
     units = tuple(
         unit

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import signal
 
 import pytest
 
 from envctl.backends.base import Execution
 from envctl.errors import EnvctlError
+from tests.contract.test_lifecycle import two
+from tests.support.project import Project, wait_for
 
 pytestmark = pytest.mark.executes
 
@@ -56,10 +59,13 @@ def test_a_one_off_brings_up_what_its_service_depends_on(stage):
     stage.clear()
     stage.spec(SPEC, top=TOP)
 
-    code, out, _ = run(stage, "echo", "ran")
+    code, out, _ = run(stage, "sh", "-c", "wc -c < /run/secrets/token; exit 7")
 
-    assert (code, out) == (0, "ran\n")
+    assert (code, out.strip()) == (7, "24")
+    # The service itself need not be up, and is not up now.
+    assert set(stage.ids()) == {"db"}
     assert stage.states()["db"] == "running"
+    assert stage.up() == ["create web"]
 
 
 def test_a_one_off_that_is_interrupted_leaves_nothing(stage):
@@ -80,6 +86,52 @@ def test_a_one_off_that_is_interrupted_leaves_nothing(stage):
     assert out == ""
     observed = stage.workspace().observed(stage.target)
     assert not [name for name in observed.leftovers if "-run-" in name]
+
+
+# --- services that, on machines, have each a machine of its own
+
+
+def without_web(pair: Project) -> Project:
+    """The pair, of which only `db` is up."""
+    pair.spec(two(pair)).up()
+    pair.workspace().down(pair.target, services=("web",))
+    return pair
+
+
+def test_what_is_not_up_has_a_place_of_its_own_that_goes_with_the_command(pair):
+    before = without_web(pair).ids()
+
+    code, out, _ = run(pair, "sh", "-c", "getent hosts db >/dev/null && echo $COLOUR; exit 7")
+
+    assert (code, out) == (7, "blue\n")
+    observed = pair.workspace().observed(pair.target)
+    assert {name: unit.id for name, unit in observed.units.items()} == before
+    assert [text for text in observed.leftovers if not text.startswith(("network", "folder"))] == []
+
+
+def test_that_place_goes_if_the_command_is_interrupted_too(pair):
+    before = without_web(pair).ids()
+    with pair.start("run", "dev", "web", "--", "sh", "-c", "echo begun; sleep 987650") as process:
+        wait_for(process, "begun")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=300)
+
+    assert process.returncode == 128 + signal.SIGTERM
+    observed = pair.workspace().observed(pair.target)
+    assert {name: unit.id for name, unit in observed.units.items()} == before
+    assert [text for text in observed.leftovers if not text.startswith(("network", "folder"))] == []
+
+
+@pytest.mark.long
+def test_a_stopped_service_is_stopped_when_the_command_has_ended(pair):
+    pair.spec(two(pair)).up()
+    before = pair.ids()
+    pair.workspace().stop(pair.target, services=("web",))
+
+    assert run(pair, "sh", "-c", "exit 7")[0] == 7
+
+    assert (pair.ids(), pair.states()["web"]) == (before, "stopped")
+    assert pair.up() == ["start web"]
 
 
 def test_a_task_runs_again_and_is_recorded(stage):

@@ -11,6 +11,8 @@ from envctl.backends.base.protocol import Backend, Execution
 from envctl.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from envctl.backends.common.build_inputs import ContainerScript, ExtraBuild
     from envctl.doctor.findings import Finding
     from envctl.doctor.host import Host
@@ -46,15 +48,21 @@ class RecordsHooks(Protocol):
 class RunsOneOffs(Protocol):
     """A backend that can run a command as a separate unit, for `envctl run`."""
 
-    one_offs_need_unit: bool
-    """Whether a one-off needs the existing unit; otherwise it is created from the plan."""
+    def one_off_needs_build(self, unit: Unit) -> bool:
+        """Whether a one-off is created from the unit's build, which must exist then. Otherwise it joins the existing unit."""
 
-    def run_one_off(self, unit: Unit, execution: Execution, ready: Callable[[], object]) -> int:
+    def run_one_off(
+        self,
+        unit: Unit,
+        execution: Execution,
+        ready: Callable[[], object],
+        alone: Callable[[], AbstractContextManager[None]],
+    ) -> int:
         """Run a command with a unit's image, user, environment, network, mounts, volumes and secrets; its exit code.
 
-        Without a command, the unit's own command runs. The unit itself does not change, and the one-off is always
-        removed. `ready` is called as soon as the one-off needs nothing more from the environment. NotRunningError if
-        the one-off needs the unit and that does not exist.
+        Without a command, the unit's own command runs. The unit itself need not exist and does not change, and the
+        one-off is always removed. `ready` is called as soon as the one-off needs nothing more from the environment. From
+        then on other commands may change the environment, except within a context that `alone` returns.
         """
 
 

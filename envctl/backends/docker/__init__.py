@@ -56,6 +56,8 @@ from envctl.plan.scope import FoundEnvironment
 from envctl.plan.state import Observed, Status
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from envctl.backends.common.build_inputs import ContainerScript
     from envctl.backends.docker.container_files import ContainerFiles
     from envctl.backends.docker.one_off_containers import OneOffs
@@ -70,7 +72,6 @@ class DockerBackend:
 
     name = "docker"
     capabilities = Capabilities(shares_kernel=True, templates=_TEMPLATES, name_server="127.0.0.11")
-    one_offs_need_unit = False
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -218,8 +219,20 @@ class DockerBackend:
             self._engine, unit, container, recorded=state.run, execution=execution
         )
 
-    def run_one_off(self, unit: Unit, execution: Execution, ready: Callable[[], object]) -> int:
+    def one_off_needs_build(self, unit: Unit) -> bool:
+        """Always: a one-off is a separate container, whether or not the unit exists."""
+        del unit
+        return True
+
+    def run_one_off(
+        self,
+        unit: Unit,
+        execution: Execution,
+        ready: Callable[[], object],
+        alone: Callable[[], AbstractContextManager[None]],
+    ) -> int:
         """Run a command in a separate container, which is removed afterwards, and return its exit code."""
+        del alone  # no other command changes the container
         return self._one_offs.run(unit, execution, ready)
 
     def archive(self, unit: str, path: str) -> Iterator[bytes]:

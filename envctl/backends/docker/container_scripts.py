@@ -6,19 +6,18 @@ import io
 import os
 import re
 import secrets
-import socket
 import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from envctl.backends.common.build_inputs import BROUGHT, ContainerScript
 from envctl.backends.common.build_tar import add_text
 from envctl.backends.common.capped import MAX_OUTPUT, capped_chunks
+from envctl.backends.common.makers import has_ended, here
 from envctl.backends.docker import names as n
 from envctl.backends.docker.dockerfiles import TRUSTING, trust_files
 from envctl.backends.docker.engine import Engine
@@ -112,23 +111,7 @@ def _sweep(api: EngineApi) -> None:
 
 
 def _is_over(until: int, where: str, process: int) -> bool:
-    if where == here():
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            pass  # alive, and belongs to another user
-    return until < time.time()
-
-
-def here() -> str:
-    """Identifies this host since its last boot, with its PID namespace, because pids are only unique there."""
-    machine = [socket.gethostname()]
-    with suppress(OSError):
-        machine.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii"))
-        machine.append(str(Path("/proc/self/ns/pid").readlink()))
-    return sha256("\0".join(machine).encode()).hexdigest()[:8]
+    return has_ended(where, process) or until < time.time()
 
 
 def _container(

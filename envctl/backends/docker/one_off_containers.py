@@ -15,10 +15,10 @@ from functools import partial
 from typing import Any, Final
 
 from envctl.backends.base import Execution
+from envctl.backends.common.makers import has_ended, here
 from envctl.backends.common.one_off_units import one_off_unit
 from envctl.backends.common.termination import OutputError, reason, writing
 from envctl.backends.docker import names as n
-from envctl.backends.docker.container_scripts import here
 from envctl.backends.docker.containers import container
 from envctl.backends.docker.engine import STOP_TIMEOUT, Engine
 from envctl.backends.docker.engine_api import EngineApi
@@ -166,15 +166,7 @@ def _attached(api: EngineApi, unit: str, identity: str, execution: Execution) ->
 def _is_left(name: str) -> bool:
     """Whether the process that created a one-off has ended. False for another host or namespace, where that is unknown."""
     match = _NAME.match(name)
-    if match is None or match[1] != here():
-        return False
-    try:
-        os.kill(int(match[2]), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass  # alive, and belongs to another user
-    return False
+    return match is not None and has_ended(match[1], int(match[2]))
 
 
 def _remove_container(api: EngineApi, name: str) -> None:

@@ -2,8 +2,9 @@
 
 Where to look:
 
-- here: what a plan means on machines (layout, options, problems, names), the observed state, and changes to units
-  (observe, lifecycle); libvirt and vagrant_cli run the two programs, engine_check finds out whether they are installed
+- here: what a plan means on machines (layout, options, problems, names), the observed state, changes to units
+  (observe, lifecycle), and machines that are there for one-offs only (one_off_machines); libvirt and vagrant_cli run
+  the two programs, engine_check finds out whether they are installed
 - machine/: a machine as a whole: its domain, stamp, Vagrantfile, health, and how it is made and removed
 - unit/: a unit in its machine: service, process, container, logs, exit codes, and commands beside it
 - ssh/: the way in: the shared connection, forwarded ports, systemd over D-Bus, HTTP probes
@@ -37,6 +38,8 @@ from envctl.backends.vagrant.names import MachineNames
 from envctl.errors import Problem
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from envctl.backends.common.build_inputs import ExtraBuild
     from envctl.backends.common.probe_results import ProbeResults
     from envctl.backends.vagrant.box.box_store import BoxStore
@@ -78,7 +81,6 @@ class VagrantBackend:
     capabilities = Capabilities(
         reconfigure=_IN_PLACE, installs=True, machines=True, templates=_TEMPLATES
     )
-    one_offs_need_unit = True
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -206,15 +208,33 @@ class VagrantBackend:
             raise self._not_running(unit)
         return code
 
-    def run_one_off(self, unit: Unit, execution: Execution, ready: Callable[[], object]) -> int:
-        """Run a command beside a unit, in its machine, and return its exit code."""
+    def one_off_needs_build(self, unit: Unit) -> bool:
+        """Whether the unit has no machine yet."""
+        domain = self._machines.domain_of(unit.name)
+        return domain is None or unit.name not in domain.units
+
+    def run_one_off(
+        self,
+        unit: Unit,
+        execution: Execution,
+        ready: Callable[[], object],
+        alone: Callable[[], AbstractContextManager[None]],
+    ) -> int:
+        """Run a command in the unit's machine, or in a temporary one if the unit is not up, and return its exit code."""
+        from envctl.backends.vagrant.one_off_machines import OneOffMachine
         from envctl.backends.vagrant.unit import one_off_commands
 
-        domain = self._running_domain(unit.name)
-        ready()
-        return one_off_commands.run(
-            unit, domain.units[unit.name], self._machines.ssh_machine(domain), execution
-        )
+        machine = OneOffMachine(unit, self._names, self._machines, self._lifecycle)
+        try:
+            domain = machine.borrow()
+            ready()
+            shared = machine.shares(domain)
+            connection = self._machines.ssh_machine(domain)
+            return one_off_commands.run(unit, connection, execution, shared=shared)
+        finally:
+            if machine.is_borrowed:
+                with alone():
+                    machine.give_back()
 
     def path_kind(self, unit: str, path: str) -> PathKind:
         """What is at a path in a unit whose machine is running."""

@@ -30,10 +30,10 @@ from envctl.errors import EnvctlError
 from envctl.plan.changes import Action, Change
 from envctl.plan.digest import run_text
 from envctl.plan.image_volumes import with_volumes
-from envctl.plan.model import Build, Kind, ReadyImage, Unit
+from envctl.plan.model import Kind, ReadyImage, Unit
 from envctl.plan.state import Status
 
-_LIST_RUNNING: Final = "systemctl list-units --plain --no-legend --state=running,start,auto-restart 'envctl-*.service' | grep -v @"
+LIST_RUNNING: Final = "systemctl list-units --plain --no-legend --state=running,start,auto-restart 'envctl-*.service' | grep -v @"
 """Prints the running services of units, without the services that send their output to the journal."""
 
 
@@ -76,26 +76,27 @@ class UnitLifecycle:
     # --- creating and starting
 
     def _create(self, unit: Unit) -> None:
-        """Set a unit up in the machine that it needs. Replaces the machine if it differs; volumes stay."""
+        """Set a unit up in the machine that it needs."""
+        self._set_up(unit, self.machine_for(unit))
+
+    def machine_for(self, unit: Unit) -> Domain:
+        """The running machine that a unit needs. Replaces the machine if it differs; volumes stay."""
         make_mount_points(unit.run)
         machine = layout.machine_of(unit)
         domain = self.control.domain(machine.name)
         is_new = self.control.is_new(machine.name)
-        if domain is None or not (is_new or self._is_usable(machine, domain, unit)):
+        if domain is None or not (is_new or self.is_usable(domain, unit)):
             self.control.make(machine, unit)
-        self._set_up(unit, self.control.running(machine.name))
+        return self.control.running(machine.name)
 
-    def _is_usable(self, machine: layout.DesiredMachine, domain: Domain, unit: Unit) -> bool:
-        """Whether a shared machine is as planned, and only this unit or its new settings are missing."""
-        store = self._boxes.store
-        source_id = (
-            store.source_id(store.name(machine.source)) if isinstance(machine.source, Build) else ""
-        )
-        return (
-            layout.is_shared(unit)
-            and domain.machine_digest == machine.digest
-            and domain.source_id == source_id
-        )
+    def is_usable(self, domain: Domain, unit: Unit) -> bool:
+        """Whether a machine is as planned, and only this unit or its new settings are missing."""
+        machine = layout.machine_of(unit)
+        for_one_offs = bool(domain.one_offs) and not domain.units
+        if not (layout.is_shared(unit) or for_one_offs) or domain.machine_digest != machine.digest:
+            return False
+        box = self._boxes.box_of(unit.name, machine.source)
+        return domain.source_id == self._boxes.store.source_id(box)
 
     def _start(self, unit: Unit, *, new_run: bool = False, restart: bool = False) -> None:
         """Start the unit in its machine unless it already runs as planned; with `restart`, always."""
@@ -163,7 +164,7 @@ class UnitLifecycle:
                 current = self.control.resumed(current)
                 machine = self._machines.ssh_machine(current)
                 script = (
-                    f"{guest_setup.stop_script(unit, current.units)}{_LIST_RUNNING};"
+                    f"{guest_setup.stop_script(unit, current.units)}{LIST_RUNNING};"
                     f" {exit_records.query_script([unit])}"
                 )
                 *active, record_line = machine.run(script).splitlines()
@@ -228,18 +229,8 @@ class UnitLifecycle:
     def _set_up(self, unit: Unit, domain: Domain, *, new_run: bool = True) -> None:
         """Write a unit's service, secrets and ports into a running machine, start the unit, and stamp the machine."""
         machine = self._machines.ssh_machine(domain)
-        paths = UnitPaths(unit.name, layout.is_shared(unit))
         domain = self._without_events(domain, unit.name)
-        contained = container.runs_in_container(unit)
-        secrets = {secret.name: self._context.secret(secret.name) for secret in unit.run.secrets}
-        image_volumes = anonymous_volumes.from_stamp(domain)
-        whole = with_volumes(unit, image_volumes) if contained else unit
-        machine.run(
-            guest_setup.chown_script(self.control.owners(unit))
-            + guest_setup.setup_script(whole, paths, new_run=new_run),
-            data=guest_setup.archive(whole, paths, secrets),
-            timeout=container.TIMEOUT if contained else ssh_machine.TIMEOUT,
-        )
+        self.put_in_place(unit, domain, new_run=new_run)
         former_ports = domain.units.get(unit.name, {}).get("ports", {})
         port_forwards.remove(former_ports, machine)
         ports = port_forwards.by_key(unit.run.ports)
@@ -249,11 +240,27 @@ class UnitLifecycle:
             "made_of": domain.source_id,
             "address": machine.address,
             "scope": asdict(self._names.scope),
-            anonymous_volumes.KEY: anonymous_volumes.to_stamp(image_volumes),
+            anonymous_volumes.KEY: anonymous_volumes.to_stamp(anonymous_volumes.from_stamp(domain)),
             "units": {**domain.units, unit.name: _note(unit, ports)},
+            **machine_stamp.after_start(domain.one_offs, unit.name),
         }
         libvirt.stamp(domain.name, stamp)
         self.control.spread_names()
+
+    def put_in_place(
+        self, unit: Unit, domain: Domain, *, new_run: bool = True, start: bool = True
+    ) -> None:
+        """Write a unit's service and secrets into a running machine; with `start`, start the unit."""
+        paths = UnitPaths(unit.name, layout.is_shared(unit))
+        contained = container.runs_in_container(unit)
+        secrets = {secret.name: self._context.secret(secret.name) for secret in unit.run.secrets}
+        whole = with_volumes(unit, anonymous_volumes.from_stamp(domain)) if contained else unit
+        self._machines.ssh_machine(domain).run(
+            guest_setup.chown_script(self.control.owners(unit))
+            + guest_setup.setup_script(whole, paths, new_run=new_run, start=start),
+            data=guest_setup.archive(whole, paths, secrets),
+            timeout=container.TIMEOUT if contained else ssh_machine.TIMEOUT,
+        )
 
     def _without_events(self, domain: Domain, unit: str) -> Domain:
         """The domain, without the events of a unit since its last start."""

@@ -50,7 +50,9 @@ def observe(
     leftovers = [f"network {name}" for name in inventory.networks if name == names.network]
     leftovers += [f"folder {names.folder}"] if names.folder.is_dir() else []
     leftovers += [
-        f"machine {name}" for name in domains if name == SHARED and not domains[name].units
+        f"machine {name}"
+        for name, domain in domains.items()
+        if not domain.units and (name == SHARED or domain.one_offs)
     ]
     return Observed(
         units,
@@ -116,7 +118,7 @@ def _states(
 ) -> Iterator[UnitState]:
     """The units of a machine; `source_ids` has, by build, the required source."""
     if not domain.units:
-        if machine != SHARED:
+        if machine != SHARED and not domain.one_offs:
             yield UnitState(machine, machine, Status.CREATED, id=domain.uuid, unfinished=True)
         return
     states = [_noted(name, note, domain, source_ids) for name, note in domain.units.items()]

@@ -64,6 +64,12 @@ class Domain:
         return units
 
     @property
+    def one_offs(self) -> Mapping[str, Any]:
+        """The one-offs that it was made, started or changed for; {} if there are none."""
+        one_offs: Mapping[str, Any] = (self.stamp or {}).get(machine_stamp.ONE_OFFS, {})
+        return one_offs
+
+    @property
     def machine_digest(self) -> str:
         """The digest of the planned machine that it was created from."""
         return str((self.stamp or {}).get("made_for", ""))

@@ -210,7 +210,8 @@ class MachineControl:
         """Remove a machine, if it exists; its volumes stay."""
         folder = self._names.machine(machine)
         domain = self.domain(machine)
-        if domain is not None and domain.units and (domain.running or domain.paused):
+        in_use = domain is not None and bool(domain.units or domain.one_offs)
+        if domain is not None and in_use and (domain.running or domain.paused):
             # Remove a machine even if it does not answer. But resume a paused one first, because its memory may contain
             # data that is not in its volumes yet.
             with suppress(EnvctlError):
@@ -257,5 +258,5 @@ def _stamp_at_start(domain: Domain) -> Mapping[str, Any] | None:
     """The stamp without the events that the start ends, and without the address, which may change."""
     if domain.stamp is None:
         return None
-    ended = ("address", machine_stamp.SHUTTING_DOWN)
+    ended = ("address", machine_stamp.SHUTTING_DOWN, machine_stamp.ONE_OFFS)
     return {key: value for key, value in domain.stamp.items() if key not in ended}

@@ -112,6 +112,9 @@ def names_by_address(domains: Iterable[Domain]) -> Mapping[str, Sequence[str]]:
 def names_inside(domain: Domain, names: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
     """The names as seen in one machine. Units that share a machine find each other on its loopback."""
     inside = dict(names)
+    if not domain.units and domain.one_offs:
+        # Others do not find what is there for a command only; its own name it has to know.
+        inside[domain.address] = sorted(domain.one_offs["units"])
     if any(unit.get("shared") for unit in domain.units.values()) and domain.address in inside:
         inside["127.0.0.1"] = inside.pop(domain.address)
     return inside

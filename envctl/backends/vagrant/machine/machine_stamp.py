@@ -17,7 +17,8 @@ NAMESPACE: Final = "https://envctl.dev/stamp/2"
 EVENTS: Final = ("hooks", "stopped", "ended")
 """Keys of events in a note: succeeded hooks, the record when it was stopped, its exit code."""
 
-
+ONE_OFFS: Final = "one_offs"
+"""The key of the one-offs that a machine was made, started or changed for: see one_off_machines.py."""
 SHUTTING_DOWN: Final = "shutting_down"
 """The key that marks a machine that is shutting down. Its next start removes the key."""
 
@@ -53,6 +54,14 @@ def with_unit(stamp: Mapping[str, Any], unit: str, **more: Any) -> Mapping[str, 
     """A stamp with additions to the note of a unit, which must exist."""
     units = stamp["units"]
     return {**stamp, "units": {**units, unit: {**units[unit], **more}}}
+
+
+def after_start(one_offs: Mapping[str, Any], unit: str) -> Mapping[str, Any]:
+    """What a stamp has of one-offs after a unit was started: it is up now, and so is its machine."""
+    if not one_offs:
+        return {}
+    others = [other for other in one_offs["units"] if other != unit]
+    return {ONE_OFFS: {**one_offs, "units": others, "started": False}}
 
 
 def without_events(stamp: Mapping[str, Any], unit: str) -> Mapping[str, Any]:

@@ -86,6 +86,11 @@ def forget_script(paths: UnitPaths) -> str:
     return f"rm -f {_file(paths.unit)}; mkdir -p {_STARTED}; : >{_STARTED}/{paths.unit}"
 
 
+def is_started(paths: UnitPaths) -> str:
+    """A shell condition: whether a unit was started since its machine was."""
+    return f"[ -e {_STARTED}/{paths.unit} ]"
+
+
 def remove_script(paths: UnitPaths) -> str:
     """Shell commands that remove all records of a unit."""
     return f"rm -f {_file(paths.unit)} {_STARTED}/{paths.unit}"

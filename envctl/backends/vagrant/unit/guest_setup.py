@@ -34,6 +34,8 @@ refuse_mount() {
 
 envctl must not write through a mount or link into a folder of this host, or into a volume.
 """
+_IN_PLACE: Final = "/run/envctl/in-place"
+"""A folder in memory with a file for each unit whose files are in place though it was not started."""
 STOP_TIMEOUT: Final = 10
 """Seconds between the stop signal and SIGKILL, as in a container."""
 
@@ -124,10 +126,11 @@ def _add(tar: tarfile.TarFile, path: str, data: bytes, mode: int) -> None:
     tar.addfile(entry, io.BytesIO(data))
 
 
-def setup_script(unit: Unit, paths: UnitPaths, *, new_run: bool = True) -> str:
+def setup_script(unit: Unit, paths: UnitPaths, *, new_run: bool = True, start: bool = True) -> str:
     """The shell script that unpacks the archive from standard input and restarts the service.
 
-    `new_run` separates its logs from earlier ones, like those of a new container.
+    `new_run` separates its logs from earlier ones, like those of a new container. Without `start`, the service is not
+    started, and nothing changes if everything is already in place since the machine's boot.
     """
     secrets = unit.run.secrets
     contained = container.runs_in_container(unit)
@@ -139,11 +142,12 @@ def setup_script(unit: Unit, paths: UnitPaths, *, new_run: bool = True) -> str:
     lines = [
         "set -e",
         "umask 022",
+        *([] if start else [_leave_if_in_place(paths, folder)]),
         f"[ ! -s {boot.FAILED} ] || {{ cat {boot.FAILED} >&2; exit 1; }}",
         # A new unit has no service to stop. Skipping that saves a second on an emulated processor.
         f"known=; [ ! -e {_file(paths)} ] || known=yes",
         f'[ -z "$known" ] || systemctl stop {paths.service} {paths.log_service} 2>/dev/null || :',
-        exit_records.forget_script(paths),
+        *([exit_records.forget_script(paths)] if start else []),
         _REFUSE_MOUNT,
         f"refuse_mount {paths.secrets}; refuse_mount {paths.script}; refuse_mount {_file(paths)}",
         f"rm -rf {paths.secrets}; mkdir -p {paths.secrets} {folder}",
@@ -165,10 +169,21 @@ def setup_script(unit: Unit, paths: UnitPaths, *, new_run: bool = True) -> str:
         # Takes seconds on an emulated processor. systemd reads new files without it, and already knows unchanged ones.
         f'[ -z "$known" ] || [ "$before" = "$(cat {services})" ] || systemctl daemon-reload',
         f"rm -f {folder}/unread",
-        f'[ -z "$known" ] || systemctl reset-failed {paths.service} 2>/dev/null || :',
-        f"systemctl start --no-block {paths.log_service} {paths.service}",
     ]
+    if start:
+        lines += [
+            f'[ -z "$known" ] || systemctl reset-failed {paths.service} 2>/dev/null || :',
+            f"systemctl start --no-block {paths.log_service} {paths.service}",
+        ]
+    else:
+        lines.append(f"mkdir -p {_IN_PLACE}; : >{_IN_PLACE}/{paths.unit}")
     return "\n".join(lines)
+
+
+def _leave_if_in_place(paths: UnitPaths, folder: str) -> str:
+    """Shell commands that read the input and exit if everything is already in place since the machine's boot."""
+    started = f"{{ {exit_records.is_started(paths)} && [ ! -e {folder}/unread ]; }}"
+    return f"if {started} || [ -e {_IN_PLACE}/{paths.unit} ]; then cat >/dev/null; exit 0; fi"
 
 
 def _covers(unit: Unit) -> Iterator[str]:
@@ -223,12 +238,12 @@ def remove_script(paths: UnitPaths) -> str:
     return (
         f"systemctl stop {paths.service} {paths.log_service} 2>/dev/null; systemctl reset-failed {paths.service} 2>/dev/null;"
         f" rm -rf {paths.secrets} {paths.script.rpartition('/')[0]} {paths.pipes[0].rpartition('/')[0]} {_file(paths)};"
-        f" systemctl daemon-reload; {exit_records.remove_script(paths)}"
+        f" systemctl daemon-reload; {exit_records.remove_script(paths)}; rm -f {_IN_PLACE}/{paths.unit}"
     )
 
 
 def hosts_file(table: Mapping[str, Sequence[str]]) -> str:
     """The content of /etc/hosts: the machine itself, and the names of all units by address."""
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
-    lines += [f"{address} {' '.join(names)}" for address, names in sorted(table.items())]
+    lines += [f"{address} {' '.join(names)}" for address, names in sorted(table.items()) if names]
     return "\n".join(lines) + "\n"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from envctl.backends.common.one_off_units import one_off_unit
 from envctl.backends.common.termination import VARIABLE
@@ -20,9 +19,9 @@ if TYPE_CHECKING:
     from envctl.plan.model import Unit
 
 
-def run(unit: Unit, note: Mapping[str, Any], machine: SshMachine, execution: Execution) -> int:
-    """Run a command, by default the unit's own; its exit code. `note` is the unit's note in the machine's stamp."""
-    paths = UnitPaths(unit.name, bool(note.get("shared")))
+def run(unit: Unit, machine: SshMachine, execution: Execution, *, shared: bool) -> int:
+    """Run a command, by default the unit's own; its exit code. `shared` says whether the unit shares its machine."""
+    paths = UnitPaths(unit.name, shared)
 
     def marked_script(mark: str) -> str:
         # The mark identifies all its processes, if they must be killed.

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from envctl.backends.common import makers
 from envctl.backends.common.build_inputs import ContainerScript
 from envctl.backends.common.capped import capped_chunks
 from envctl.backends.docker import container_scripts, images
@@ -143,7 +144,7 @@ def test_a_script_of_a_killed_run_goes_with_the_next_one_or_when_its_time_is_ove
     now = int(time.time())
     with subprocess.Popen(["true"]) as ended:
         ended.wait()
-    here = container_scripts.here()
+    here = makers.here()
     stale = f"/envctl-errand-{now - 5}-aaaaaaaa-1-ab"
     orphan = f"/envctl-errand-{now + 60}-{here}-{ended.pid}-ab"
     going = (

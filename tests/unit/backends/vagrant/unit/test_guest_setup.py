@@ -123,6 +123,41 @@ def test_systemd_is_asked_to_stop_forget_and_read_no_more_than_it_must(tmp_path)
     assert asked() == [stop, reset, start]
 
 
+def test_what_is_put_in_place_for_a_command_is_not_started_and_not_put_there_twice(tmp_path):
+    web, room = unit("web"), UnitPaths("web")
+    for name in ("etc/systemd/system", "bin", "run/envctl/settled"):
+        (tmp_path / name).mkdir(parents=True)
+    init = tmp_path / "bin" / "systemctl"
+    init.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
+    init.chmod(0o755)
+    inside = guest_setup.setup_script(web, room, start=False).replace("-C /", f"-C {tmp_path}")
+    for folder in ("/etc/", "/run/", "/var/"):
+        inside = inside.replace(folder, f"{tmp_path}{folder}")
+    inside = inside.replace("$(device /)", f"$(device {tmp_path})")
+    script = tmp_path / "etc/envctl/web/run"
+
+    def put_in_place() -> bool:
+        script.unlink(missing_ok=True)
+        subprocess.run(
+            ["/bin/sh", "-c", inside],
+            input=guest_setup.archive(web, room, {}),
+            env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin"},
+            check=True,
+        )
+        return bool(script.exists())
+
+    assert put_in_place()
+    assert not (tmp_path / "asked").exists()
+    assert not put_in_place()
+    # After a start of the machine it is; but not if the unit was started since.
+    (tmp_path / "run/envctl/in-place/web").unlink()
+    (tmp_path / "run/envctl/settled/web").touch()
+    assert not put_in_place()
+    (tmp_path / "etc/envctl/web/unread").touch()
+    assert put_in_place()
+    assert not any("start" in line for line in (tmp_path / "asked").read_text().splitlines())
+
+
 def test_a_unit_of_a_shared_machine_alone_sees_its_secrets():
     web, room = unit("web", secrets=(Secret("a", "/run/secrets/a"),)), UnitPaths("web", shared=True)
     assert "BindReadOnlyPaths=/run/envctl/secrets/web:/run/secrets" in guest_setup.service(
@@ -134,7 +169,8 @@ def test_a_unit_of_a_shared_machine_alone_sees_its_secrets():
 
 
 def test_names_of_one_address_stand_on_one_line():
-    text = guest_setup.hosts_file({"10.1.2.3": ["db"], "10.1.2.4": ["web", "web-2"]})
+    names = {"10.1.2.3": ["db"], "10.1.2.4": ["web", "web-2"], "10.1.2.5": []}
+    text = guest_setup.hosts_file(names)
     assert text.splitlines()[2:] == ["10.1.2.3 db", "10.1.2.4 web web-2"]
 
 
