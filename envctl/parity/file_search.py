@@ -43,6 +43,8 @@ def files(script: CollectorScript, covered: Sequence[str]) -> UnitFacts:
         return _nothing(error.brief if isinstance(error, EnvctlError) else str(error))
     if unknown:
         return {UNKNOWN: unknown}
+    if tree is not None and "/" not in tree.entries:
+        return _nothing("the files of this unit could not be listed")
     if tree is None:
         return _nothing(answer.cut)
     _read_again(script, tree)

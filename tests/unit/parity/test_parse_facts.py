@@ -35,6 +35,25 @@ def ask_this_host(asked):
     ).stdout
 
 
+@pytest.mark.as_root
+def test_files_are_listed_by_a_root_that_may_not_enter_the_folder_where_the_script_starts(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    os.chown(home, 65534, 65534)
+    script = (files("envctl.parity") / "collect.sh").read_text()
+
+    told = subprocess.run(
+        # As in a container: root without the right to enter what is not its own.
+        ["setpriv", "--inh-caps=-all", "--bounding-set=-all", "/bin/sh", "-c", script, "facts"],
+        input=f"{MARK}\nkey\ntree\t/?*\n".encode(),
+        cwd=home,
+        capture_output=True,
+        check=True,
+    ).stdout
+
+    assert list(file_tree.read(parse_facts.parts(told, MARK, "tree")[0]).entries) == ["/"]
+
+
 def test_the_script_tells_of_this_host_what_is_so(tmp_path):
     (tmp_path / "secret").write_text("value")
     asked = [
