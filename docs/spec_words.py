@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from envctl.definition.form import Form
-from envctl.definition.keys.build_source import BASE, COPY, STEP
+from envctl.definition.keys.build_source import BASE, COPY, COPY_FROM, STAGE, STEP
 from envctl.definition.keys.service import SERVICE
 from envctl.definition.keys.service_values import MOUNT, PORT, USER
 from envctl.definition.keys.spec_file import ACCEPTANCE, OVERLAY, SECRET
@@ -35,6 +35,7 @@ VALUES: Final[Mapping[str, str]] = {
     "host path": "A path relative to the project, or absolute. `~` is not expanded.",
     "unit path": "An absolute path inside the unit, without `..`.",
     "unit folder": "A unit path; a trailing `/` makes no difference.",
+    "stage path": "A unit path other than `/`, without wildcards.",
     "mount path": "A unit path other than `/`.",
     "mode": "Octal digits, `0644`.",
     "owner": "`user` or `user:group`.",
@@ -186,6 +187,12 @@ NOTES: Final[Mapping[Form, str]] = {
     "Files that git ignores are copied, since build results are often among them; `plan`, `validate`, `render` and `up` "
     "list them, and patterns that match nothing. Links are copied as links. Execute bits are kept, other "
     "permissions are not. A file's time depends only on its content, and changes with it.",
+    COPY_FROM: "The owner is root, or `owner`. Permissions stay: a `run` step of the stage sets them. Of a link, what it leads to is copied. "
+    "If the stage has nothing at `from`, the build fails with the place of the step.",
+    STAGE: "A stage has the build keys of a service, and may itself copy from other stages, in any order but a circle. Its steps run as root unless "
+    "they say otherwise. It is built only for services that copy from it, and none of its packages are in the image, so the lock has only what it is "
+    "made from, not which versions it got. On Docker it is a stage of the service's Dockerfile. A machine whose box a container engine builds gets "
+    "the same; builds in a machine (`options: {{vagrant: {{build: provision}}}}`, and folders rendered for Vagrant) do not support stages yet.",
     SECRET: "At least one source is required. See [secrets](how-to/secrets.md).",
 }
 """Notes on a form besides its keys. Rules across several values are checked in `checks/`."""

@@ -77,7 +77,7 @@ def _build_notes(units: Iterable[Unit]) -> Iterator[tuple[str, str]]:
 
     for unit in units:
         if isinstance(unit.source, Build):
-            for step in unit.source.steps:
+            for step in unit.source.all_steps:
                 if isinstance(step, CopyFiles):
                     place = f" ({step.where})" if step.where else ""
                     yield from ((note, place) for note in step.tree.notes)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from envctl.definition.inline_yaml import inline_yaml
 from envctl.definition.key import Key, KnownKeys, Reading
-from envctl.definition.keys.build_source import COPY, DOCKERFILE, RUN, STEP, TEMPLATE
+from envctl.definition.keys.build_source import COPY, COPY_FROM, DOCKERFILE, RUN, STEP, TEMPLATE
 from envctl.definition.keys.service import SERVICE
 from envctl.definition.keys.service_values import HEALTHCHECK, MOUNT, PORT, VOLUME
 from envctl.definition.keys.spec_file import SPEC
@@ -50,6 +50,7 @@ _COPY: Final = {
     "dest": "the key is to",
     "destination": "the key is to",
 }
+_COPY_FROM: Final = "files of a stage are copied by copy_from: {stage: …, from: …, to: …}"
 OTHER_TOOLS: Final[Mapping[object, Mapping[str, str]]] = {
     SERVICE: _SERVICE,
     SPEC: {
@@ -58,7 +59,12 @@ OTHER_TOOLS: Final[Mapping[object, Mapping[str, str]]] = {
         "networks": _ALONE,
         "volumes": "declare volumes in the services that use them",
     },
-    COPY: _COPY,
+    COPY: {**_COPY, "stage": _COPY_FROM, "from_stage": _COPY_FROM},
+    COPY_FROM: {
+        **_COPY,
+        "mode": "files keep the permissions that they have in the stage: a `run` step there sets them",
+        "exclude": "let a `run` step of the stage put the files into a folder of their own",
+    },
     TEMPLATE: _COPY,
     STEP: {"apt": "distribution packages go under packages of the service"},
     RUN: {"working_dir": "the key is workdir", "environment": "the key is env"},

@@ -42,7 +42,7 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MergeRule:
-    """The strategy for a path; `*` is any service or any variable. `choices` are keys that exclude each other."""
+    """The strategy for a path; `*` is any service, stage or variable. `choices` are keys that exclude each other."""
 
     path: str
     strategy: Strategy
@@ -91,6 +91,8 @@ def rule_at(path: Path) -> MergeRule | None:
     """The rule for a path; None where the defaults apply."""
     if len(path) > 1 and path[0] == "services":
         path = ("services", "*", *path[2:])
+        if len(path) > 3 and path[2] == "stages":
+            path = (*path[:3], "*", *path[4:])
     return _BY_PATH.get(path) or _BY_PATH.get((*path[:-1], "*"))
 
 

@@ -31,6 +31,20 @@ def unit_folder(value: Any) -> str:
     return unit_path(value).rstrip("/") or "/"
 
 
+def stage_path(value: Any) -> str:
+    """An absolute path in a stage, without a trailing slash: one file or folder."""
+    result = unit_folder(value)
+    if result == "/":
+        raise InvalidValue("a whole stage cannot be copied", expected="a path in it, such as /out")
+    if wildcard := re.search(r"[*?\[\]\\]", result):
+        raise InvalidValue(
+            f"{quoted(result)} contains {wildcard[0]}",
+            expected="one file or folder; of a folder, the content is copied",
+            hint="let a `run` step of the stage put the files into a folder of their own",
+        )
+    return result
+
+
 def mount_target(value: Any) -> str:
     """Where a mount or volume appears. The `:ro` of other tools is a key of its own here."""
     result = unit_folder(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from envctl.definition.extends import extend_services
 from envctl.definition.include import ONLY_IN_ROOT, with_included
 from envctl.definition.input_files import InputFiles
 from envctl.definition.interpolate import VAR_NAME, Interpolation
-from envctl.definition.keys.build_source import StepData
+from envctl.definition.keys.build_source import StageData, StepData
 from envctl.definition.keys.service import RUN_PATHS, ServiceData
 from envctl.definition.keys.service_values import as_template
 from envctl.definition.keys.spec_file import SpecData
@@ -36,6 +36,7 @@ from envctl.definition.problems import Problems, suggestion
 from envctl.definition.read_spec import read_spec
 from envctl.definition.resolved import Resolved
 from envctl.definition.size import Size
+from envctl.definition.stage_names import without_unknown
 from envctl.definition.tree import MapNode, Node, NullNode, ScalarNode, describe, quoted, without
 from envctl.definition.vars_files import with_vars_of_files
 from envctl.errors import UsageError
@@ -300,15 +301,25 @@ def _valid_parts(data: SpecData) -> SpecData:
                 for variable, value in service["env"].items()
                 if isinstance(value, str) or {*secrets_of(as_template(value))} <= {*data["secrets"]}
             }
-            steps = [_valid_step(step, data) for step in service["build"]]
-            services[name] = {
-                **service,
-                "depends_on": {},
-                "env": env,
-                "secrets": uses,
-                "build": steps,
+            stages: dict[str, StageData] = {
+                stage: {**build, "build": _valid_steps(build["build"], data)}
+                for stage, build in service["stages"].items()
             }
+            services[name] = without_unknown(
+                {
+                    **service,
+                    "depends_on": {},
+                    "env": env,
+                    "secrets": uses,
+                    "build": _valid_steps(service["build"], data),
+                    "stages": stages,
+                }
+            )
     return {**data, "project": data["project"] or "unknown", "services": services}
+
+
+def _valid_steps(steps: Sequence[StepData], data: SpecData) -> list[StepData]:
+    return [_valid_step(step, data) for step in steps]
 
 
 def _valid_step(step: StepData, data: SpecData) -> StepData:

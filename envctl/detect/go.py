@@ -28,17 +28,30 @@ def detect_go(folder: FolderView) -> Findings | None:
     port = int(listens[1]) if listens and 0 < int(listens[1]) < 65536 else PORT
     version = _VERSION.search(folder.text("go.mod"))
     files = [file for file in ("go.mod", "go.sum") if folder.has(file)]
+    compiler = ["golang", "ca-certificates"]
     modules = {"GOMODCACHE": "/opt/go", "GOFLAGS": "-buildvcs=false"}
+    download = [
+        *copies(*files),
+        {"run": {"command": "go mod download", "workdir": HOME, "env": modules}},
+    ]
     return Findings(
         "a program in Go",
         ("go.mod", f"package {package}"),
         {
-            "packages": ["golang", "ca-certificates"],
+            "packages": ["ca-certificates"],
+            "stages": {
+                "compile": {
+                    "packages": compiler,
+                    "build": [
+                        *download,
+                        copy_all(),
+                        {"run": {"command": ["go", "build", "-o", "/out/web", package], "workdir": HOME, "env": modules}},
+                    ],
+                }
+            },
             "build": [
-                *copies(*files),
-                {"run": {"command": "go mod download", "workdir": HOME, "env": modules}},
-                copy_all(),
-                {"run": {"command": ["go", "build", "-o", "/usr/local/bin/web", package], "workdir": HOME, "env": modules}},
+                {"copy_from": {"stage": "compile", "from": "/out/web", "to": "/usr/local/bin/web"}},
+                copy_all("*.go", "/go.mod", "/go.sum", "/vendor/"),
             ],
             "workdir": HOME,
             "env": {"PORT": str(port)},
@@ -46,6 +59,9 @@ def detect_go(folder: FolderView) -> Findings | None:
             **served(port, health[1] if health else None),
         },
         {
+            "stages": None,
+            "packages": compiler,
+            "build": download,
             "mounts": {".": HOME},
             "env": {**modules, "GOCACHE": "/tmp/go-cache", "HOME": "/tmp"},  # noqa: S108 — in its unit
             "command": ["go", "run", package],

@@ -22,6 +22,7 @@ _LONGEST: Final = 108
 _COMMENTS: Final = {
     "packages": "Packages from the distribution.",
     "build": "Build steps, in order. Each is a cached layer.",
+    "stages": "Built first. The image has of it what copy_from copies: no compiler.",
     "dockerfile": "Built as this file says.",
     "ports": "A port of its own on 127.0.0.1: `up` prints the address. Write 8080:PORT for a fixed one.",
     "healthcheck": "`up` waits until this succeeds.",
@@ -122,7 +123,7 @@ def _keys(keys: Keys, *, indent: int, comments: bool) -> Iterator[str]:
     """The lines of a service's keys."""
     margin = " " * indent
     for key, value in keys.items():
-        if comments and key in _COMMENTS:
+        if comments and key in _COMMENTS and value is not None:
             yield f"{margin}# {_COMMENTS[key]}"
         text = _yaml(key, _literal(value))
         yield from (f"{margin}{line}" if line else "" for line in text.splitlines())

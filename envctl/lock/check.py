@@ -18,8 +18,12 @@ from envctl.plan.model import Build
 from envctl.plan.platforms import plain_name
 from envctl.progress import Progress, Stage
 
-_NAMED_INPUT: Final = re.compile(r"(base|image|platform) (.+)")
-_HASHED_INPUT: Final = re.compile(r"(?!base |image |package |platform )(.+) ([0-9a-f]{12})")
+_STAGE: Final = r"(?:stage \S+ )?"
+_PACKAGES: Final = re.compile(rf"({_STAGE})packages (.+)")
+_NAMED_INPUT: Final = re.compile(rf"({_STAGE}(?:base|image|platform)) (.+)")
+_HASHED_INPUT: Final = re.compile(
+    rf"(?!{_STAGE}(?:base|image|package|platform) )(.+) ([0-9a-f]{{12}})"
+)
 
 
 def compare_with_lock(
@@ -90,9 +94,8 @@ def _input_differences(lock: Lock, request: BuildRequest) -> Iterator[LockDiffer
 
 def _by_package(text: str) -> Iterator[str]:
     """A line of inputs. A line of packages becomes one line per package."""
-    kind, _, names = text.partition(" ")
-    if kind == "packages":
-        yield from (f"package {name}" for name in names.split())
+    if match := _PACKAGES.fullmatch(text):
+        yield from (f"{match[1]}package {name}" for name in match[2].split())
     else:
         yield text
 

@@ -115,7 +115,14 @@ class LockCreator:
         bases = {
             request.source.base for request in self._requests if isinstance(request.source, Build)
         }
-        for base in sorted(bases, key=lambda base: base.image):
+        # Bases of stages are needed, but not part of any image.
+        of_stages = {
+            base
+            for request in self._requests
+            if isinstance(request.source, Build)
+            for base in request.source.bases
+        }
+        for base in sorted(bases | of_stages, key=lambda base: base.image):
             self._ensure_base(base)
         self._build()
         images = inspect_images(self._engine, {self._image(request) for request in self._requests})

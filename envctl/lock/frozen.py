@@ -21,7 +21,15 @@ from envctl.lock.vendor.pins import pins
 from envctl.lock.vendor.store import EXTRA
 from envctl.lock.vm_verifier import MachineVerifier
 from envctl.plan.changes import Action, Change, because
-from envctl.plan.model import Base, Build, DockerfileBuild, Plan, ReadyImage, Source
+from envctl.plan.model import (
+    Base,
+    Build,
+    DockerfileBuild,
+    InstallPackages,
+    Plan,
+    ReadyImage,
+    Source,
+)
 
 
 class FrozenBuilds:
@@ -185,7 +193,8 @@ class FrozenBuilds:
         for name, (service, source) in builds.items():
             assert isinstance(source, Build | DockerfileBuild)
             if isinstance(source, Build):
-                self.ensure_base(source.base)
+                for base in source.bases:
+                    self.ensure_base(base)
             # Report missing files before the first build starts.
             self.build_inputs(source)
             if self._engine.images.find(name) is not None:
@@ -264,6 +273,8 @@ class FrozenBuilds:
         """The inputs of a build: pinned versions, or vendored files. EnvctlError if a file is missing."""
         expected = self._expected.get(self._engine.name_of(build))
         if expected is not None:
+            if self._offline and isinstance(build, Build):
+                _require_packages_of_stages(build, expected)
             inputs = self._offline.inputs(build, expected) if self._offline else pins(expected)
             return replace(
                 inputs,
@@ -288,6 +299,20 @@ class FrozenBuilds:
         if not units or not isinstance(build, Build):
             return None
         return MachineVerifier(self._environment, self._lock, units, build.base.image, expected)
+
+
+def _require_packages_of_stages(build: Build, manifest: Manifest) -> None:
+    """EnvctlError if a stage installs packages that are not those of a manifest: only these are vendored."""
+    for stage in build.stages:
+        for step in stage.build.steps:
+            names = step.names if isinstance(step, InstallPackages) else ()
+            missing = [name for name in names if name.partition("=")[0] not in manifest.packages]
+            if missing:
+                raise EnvctlError(
+                    f"the stage {stage.name} cannot be built offline: {', '.join(missing)} would have to be downloaded",
+                    hint="packages of a stage are in no image, so they are not vendored: build the image without --offline first",
+                    where=step.where or stage.build.where,
+                )
 
 
 def _build_change(service: str, source: Build | DockerfileBuild) -> Change:

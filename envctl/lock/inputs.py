@@ -19,6 +19,7 @@ from envctl.plan.model import (
     Base,
     Build,
     CopyFiles,
+    CopyFromStage,
     CreateUser,
     DockerfileBuild,
     InstallPackages,
@@ -86,7 +87,12 @@ def _inputs(source: Source, root: Path, where: Place | None) -> tuple[Input, ...
             line = _line(source.dockerfile, [dockerfile, source.target, source.args])
             return (Input(line, where, f"{source.dockerfile}, its target or an argument"),)
         case Build():
-            return tuple(_build(source, root, where))
+            of_stages = (
+                replace(item, line=f"stage {stage.name} {item.line}")
+                for stage in source.stages
+                for item in _build(stage.build, root, stage.build.where or where)
+            )
+            return (*_build(source, root, where), *of_stages)
 
 
 def _build(build: Build, root: Path, where: Place | None) -> Iterator[Input]:
@@ -110,8 +116,8 @@ def _build(build: Build, root: Path, where: Place | None) -> Iterator[Input]:
                 # command.
                 runs += 1
                 yield Input(_line(f"run {runs}", step), step.where, f"run {runs} of the build")
-            case InstallPackages() | CreateUser() | MakeDirectories():
-                # All packages are on one line, above. Other steps install nothing.
+            case InstallPackages() | CreateUser() | MakeDirectories() | CopyFromStage():
+                # All packages are on one line, above; stages have lines of their own. Other steps install nothing.
                 pass
             case _:
                 assert_never(step)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
 from envctl.errors import Place
 from envctl.plan.changes import Cause
 from envctl.plan.digest import canonical, digest
-from envctl.plan.model import Build, DockerfileBuild
+from envctl.plan.model import Build, CopyFromStage, DockerfileBuild, RunCommand, Step
 from envctl.plan.platforms import UNSET, plain_name
 from envctl.plan.text import step_text
 from envctl.plan.values import changed
@@ -32,16 +32,26 @@ _NOT_STEPS: Final = (
 
 
 class _Part(NamedTuple):
-    """One part of a build. Its text names it; parts are equal if their digests are."""
+    """One part of a build, or of one of its stages. Its text names it; parts are equal if their digests are."""
 
     text: str
     digest: str
     where: Place | None = None
+    stage: str = ""
 
 
 def build_text(build: Build | DockerfileBuild) -> str:
     """All parts of a build, which are stored with the image, so that a later comparison can name what changed."""
-    return canonical([{"text": part.text, "digest": part.digest} for part in _parts(build)])
+    return canonical(
+        [
+            {
+                "text": part.text,
+                "digest": part.digest,
+                **({"stage": part.stage} if part.stage else {}),
+            }
+            for part in _parts(build)
+        ]
+    )
 
 
 def build_causes(
@@ -55,18 +65,48 @@ def build_causes(
     if not old:
         return ()
     new = list(_parts(build))
+    stages = dict.fromkeys(part.stage for part in (*new, *old) if part.stage)
+    of_stages = [
+        cause
+        for stage in stages
+        for cause in _stage_causes(stage, old, new, _stage_place(build, stage))
+    ]
+    old, new = ([part for part in parts if not part.stage] for parts in (old, new))
+    return (*of_stages, *_own_causes(old, new, build.where, platform_at))
+
+
+def _stage_causes(
+    name: str, old: Sequence[_Part], new: Sequence[_Part], where: Place | None
+) -> Iterator[Cause]:
+    """What changed in a stage."""
+    was, now = ([part for part in parts if part.stage == name] for parts in (old, new))
+    if not was or not now:
+        yield Cause(f"stage {name} {'added' if now else 'removed'}", where)
+        return
+    for cause in _own_causes(was, now, where, where):
+        yield Cause(f"stage {name}: {cause.text}", cause.where, cause.warning)
+
+
+def _stage_place(build: Build | DockerfileBuild, name: str) -> Place | None:
+    stages = build.stages if isinstance(build, Build) else ()
+    return next((stage.build.where for stage in stages if stage.name == name), build.where)
+
+
+def _own_causes(
+    old: Sequence[_Part], new: Sequence[_Part], where: Place | None, platform_at: Place | None
+) -> Iterator[Cause]:
+    """What changed in a build, or in a stage, without what it copies from."""
     # An image made by an earlier version does not record its base.
     words = {part.text.partition(" ")[0] for part in old}
     if "base" not in words and "Dockerfile" not in words:
         new = [part for part in new if not part.text.startswith((_BASE, _TEMPLATES))]
-    where = build.where
-    platform = tuple(_platform_causes(old, new, platform_at or where))
-    packages = tuple(_package_causes(old, new))
+    yield from _platform_causes(old, new, platform_at or where)
+    yield from _package_causes(old, new)
     old, new = (
         [part for part in parts if not part.text.startswith((_PACKAGES, _PLATFORM))]
         for parts in (old, new)
     )
-    return (*platform, *packages, *(_placed(cause, where) for cause in _causes(old, new)))
+    yield from (_placed(cause, where) for cause in _causes(old, new))
 
 
 def _parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
@@ -89,15 +129,33 @@ def _parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
     yield _Part(f"{_BASE}{base.name or base.image or base.box}{dated}", digest(base), base.where)
     if build.template_digest:
         yield _Part(_TEMPLATES, digest(build.template_digest))
+    for name, value in build.args:
+        yield _Part(f"argument {name}", digest([name, value]))
     for step in build.steps:
-        yield _Part(step_text(step), digest(step), step.where)
+        yield _Part(step_text(step), _step_digest(step, build.args), step.where)
+    for stage in build.stages:
+        # The stages that it copies from itself are stages of this build, too.
+        for part in _parts(stage.build):
+            if not part.stage:
+                yield part._replace(stage=stage.name)
+
+
+def _step_digest(step: Step, args: Collection[tuple[str, str]]) -> str:
+    """A digest of a step without what other parts tell: build arguments, and what is in a stage."""
+    if isinstance(step, RunCommand) and args:
+        env = {name: value for name, value in step.env.items() if (name, value) not in args}
+        return digest(replace(step, env=env))
+    return digest(replace(step, digest="") if isinstance(step, CopyFromStage) else step)
 
 
 def _read(recorded: str) -> list[_Part]:
     """The recorded parts; none if the record is not envctl's."""
     try:
-        return [_Part(str(part["text"]), str(part["digest"])) for part in json.loads(recorded)]
-    except (ValueError, TypeError, KeyError, RecursionError):
+        return [
+            _Part(str(part["text"]), str(part["digest"]), stage=str(part.get("stage", "")))
+            for part in json.loads(recorded)
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return []
 
 

@@ -79,6 +79,22 @@ class CopyFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyFromStage:
+    """A file or folder (`source`, absolute) of another build, put at `target` as `CopyFiles` would; modes stay.
+
+    `digest` is that of the other build, which has the name `stage` in the spec.
+    """
+
+    stage: str
+    source: str
+    target: str
+    digest: str
+    build: Build = metadata_field()
+    owner: str = ""
+    where: Place | None = metadata_field()
+
+
+@dataclass(frozen=True, slots=True)
 class WriteFile:
     """A text that is filled in when the plan is made (the `template` step)."""
 
@@ -138,11 +154,20 @@ Step: TypeAlias = (
     | CreateUser
     | MakeDirectories
     | CopyFiles
+    | CopyFromStage
     | WriteFile
     | RunCommand
     | PipInstall
     | NpmInstall
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A build that another one copies files from, and the name that it has in the spec."""
+
+    name: str
+    build: Build
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +177,7 @@ class Build:
     `digest` names what it is (see `digest.build_digest`), however its package installs are laid
     out in steps; units with the same digest share one image. `strategy` is a wish to the backend, in its
     own words, of the way it is made. `template_digest` is the digest of the project's own templates
-    it is made by, "" without any; `digest` covers it.
+    it is made by, "" without any; `digest` covers it. `args` are the variables of its commands that are build arguments.
     """
 
     base: Base
@@ -161,6 +186,27 @@ class Build:
     where: Place | None = metadata_field()
     strategy: str = metadata_field("")
     template_digest: str = metadata_field("")
+    args: tuple[tuple[str, str], ...] = metadata_field(())
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The builds that it copies from, directly or by another stage: each once, before those that copy from it."""
+        stages: dict[str, Stage] = {}
+        for step in self.steps:
+            if isinstance(step, CopyFromStage) and step.digest not in stages:
+                stages |= {stage.build.digest: stage for stage in step.build.stages}
+                stages[step.digest] = Stage(step.stage, step.build)
+        return tuple(stages.values())
+
+    @property
+    def all_steps(self) -> tuple[Step, ...]:
+        """The steps of its stages, and its own."""
+        return (*(step for stage in self.stages for step in stage.build.steps), *self.steps)
+
+    @property
+    def bases(self) -> tuple[Base, ...]:
+        """Its own base, and those of its stages, each once."""
+        return tuple(dict.fromkeys((self.base, *(stage.build.base for stage in self.stages))))
 
     @property
     def platform(self) -> str:

@@ -12,7 +12,7 @@ def build_secrets(source: Source) -> tuple[BuildSecret, ...]:
     """The secrets that a build's commands name, each once."""
     if not isinstance(source, Build):
         return ()
-    steps = (step for step in source.steps if isinstance(step, RunCommand))
+    steps = (step for step in source.all_steps if isinstance(step, RunCommand))
     by_name: Mapping[str, BuildSecret] = {
         secret.name: secret for step in steps for secret in step.secrets
     }

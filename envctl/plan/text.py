@@ -11,6 +11,7 @@ from envctl.plan.digest import plain
 from envctl.plan.model import (
     Build,
     CopyFiles,
+    CopyFromStage,
     CreateUser,
     DockerfileBuild,
     InstallPackages,
@@ -110,6 +111,8 @@ def step_text(step: Step) -> str:
             return f"directories {' '.join(step.paths)} ({step.owner})"
         case CopyFiles():
             return f"copy {step.source} → {step.target}"
+        case CopyFromStage():
+            return f"copy_from {step.stage} {step.source} → {step.target}"
         case WriteFile():
             return f"write {step.target}"
         case RunCommand():
@@ -146,6 +149,9 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
     for unit in plan.units:
         yield f"{unit.kind} {unit.name}: {source_text(unit.source)}"
         if isinstance(unit.source, Build):
+            for stage in unit.source.stages:
+                yield f"  stage {stage.name}: {source_text(stage.build)}"
+                yield from (f"    step {step_text(step)}" for step in stage.build.steps)
             for step in unit.source.steps:
                 yield f"  step {step_text(step)}"
         yield from (f"  {line}" for line in _unit_lines(unit))

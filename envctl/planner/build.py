@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from envctl import files
@@ -17,6 +18,7 @@ from envctl.plan.model import (
     Build,
     BuildSecret,
     CopyFiles,
+    CopyFromStage,
     CreateUser,
     DockerfileBuild,
     InstallPackages,
@@ -37,15 +39,19 @@ from envctl.planner.service_context import ServiceContext
 if TYPE_CHECKING:
     from envctl.definition.keys.build_source import (
         BaseData,
+        CopyFromStep,
         CopyStep,
         DockerfileData,
         NpmStep,
         PipStep,
         RunStep,
+        StageData,
         StepData,
         TemplateStep,
     )
+    from envctl.definition.stage_names import BuildPath
 
+NO_ARGS: Final[Mapping[str, str]] = MappingProxyType({})
 _INLINE: Final = "inline Dockerfile"
 """What an inline Dockerfile is called in place of its path."""
 _SYSTEM_USERS = ("root",)
@@ -67,9 +73,50 @@ def source(context: ServiceContext) -> Source:
     packages = (InstallPackages(names, installs_at) for names in package_layers(context))
     steps = (*packages, *_build_steps(context))
     identity = build_digest(base, steps, context.template_digest)
+    args = tuple(sorted(service["build_args"].items()))
     return Build(
-        base, steps, identity, context.where("build"), template_digest=context.template_digest
+        base,
+        steps,
+        identity,
+        context.where("build"),
+        template_digest=context.template_digest,
+        args=args,
     )
+
+
+def _stage(name: str, context: ServiceContext) -> Build:
+    """The build of a stage of the service."""
+    stage = context.service["stages"][name]
+    path = ("stages", name)
+    platform_at = context.where("platform") if context.service["platform"] else None
+    base = replace(
+        _base(stage["base"] or context.service["base"], context.service["platform"] or ""),
+        where=context.where(*path, "base") if stage["base"] else context.where("base"),
+        platform_at=platform_at,
+    )
+    names = tuple(sorted(stage["packages"]))
+    installs = [InstallPackages(names, context.where(*path, "packages"))] if names else []
+    steps = (*installs, *_stage_steps(stage, (*path, "build"), context))
+    return Build(
+        base,
+        steps,
+        build_digest(base, steps, context.template_digest),
+        context.where(*path),
+        template_digest=context.template_digest,
+        args=tuple(sorted({**context.service["build_args"], **stage["build_args"]}.items())),
+    )
+
+
+def _stage_steps(stage: StageData, path: BuildPath, context: ServiceContext) -> Iterator[Step]:
+    """The steps of a stage; each user is created just before the first step that names it."""
+    steps = _own_steps(stage["build"], path, context, args=stage["build_args"])
+    named = {name for step in steps for name in _named_users(step, None)}
+    users = {**_other_users(context, named), **_own_user(context)}
+    for step in steps:
+        for name in _named_users(step, None):
+            if name in users:
+                yield users.pop(name)
+        yield step
 
 
 def _dockerfile(context: ServiceContext, dockerfile: DockerfileData) -> DockerfileBuild:
@@ -119,7 +166,7 @@ def _uid(name: str) -> int:
 
 def _build_steps(context: ServiceContext) -> Iterator[Step]:
     """The spec's steps; each user is created just before the first step that may refer to it."""
-    steps = _own_steps(context)
+    steps = _own_steps(context.service["build"], ("build",), context)
     named = {name for step in steps for name in _named_users(step, context.user)}
     users = {**_other_users(context, named), **_own_user(context)}
     for step in steps:
@@ -160,17 +207,30 @@ def _other_users(context: ServiceContext, named: Collection[str]) -> Mapping[str
     return {name: replace(user, where=where) for name, user in users.items() if name in named}
 
 
-def _own_steps(context: ServiceContext) -> list[Step]:
+def _own_steps(
+    items: Sequence[StepData],
+    path: BuildPath,
+    context: ServiceContext,
+    *,
+    args: Mapping[str, str] = NO_ARGS,
+) -> list[Step]:
+    """The steps that stand at a path of the service; `args` are build arguments of its stage."""
     problems: list[Problem] = []
     steps: list[Step] = []
-    items = context.service["build"]
+    args = {**context.service["build_args"], **args}
     for index, item in enumerate(items):
-        where = context.where("build", index)
+        where = context.where(*path, index)
         try:
             if item["step"] == "copy":
-                steps.append(_copy(item, context, items[index + 1 :], where))
+                # What is mounted in the service is not mounted in its stages.
+                shadow = (
+                    MountShadow.of(context, item, items[index + 1 :])
+                    if path == ("build",)
+                    else MountShadow(item["source"], item["target"], False, ())
+                )
+                steps.append(_copy(item, context, shadow, where))
             else:
-                steps.append(_step(item, context, where))
+                steps.append(_step(item, context, where, args))
         except SpecError as error:
             problems += error.problems
     if problems:
@@ -179,10 +239,9 @@ def _own_steps(context: ServiceContext) -> list[Step]:
 
 
 def _copy(
-    item: CopyStep, context: ServiceContext, later: Sequence[StepData], where: Place | None
+    item: CopyStep, context: ServiceContext, shadow: MountShadow, where: Place | None
 ) -> CopyFiles:
     """A copy without the files that a mount covers, unless a later step of the build may need them."""
-    shadow = MountShadow.of(context, item, later)
     key = (item["source"], tuple(item["exclude"]))
     hashed = None if shadow.mounts else context.copies.get(key)
     if hashed is None:
@@ -213,12 +272,15 @@ def _named_users(step: Step, user: str | None) -> Iterator[str]:
         yield step.user
         if user is not None:
             yield user
-    elif isinstance(step, CopyFiles | WriteFile):
+    elif isinstance(step, CopyFiles | CopyFromStage | WriteFile):
         yield from step.owner.split(":")
 
 
 def _step(
-    item: RunStep | PipStep | NpmStep | TemplateStep, context: ServiceContext, where: Place | None
+    item: CopyFromStep | RunStep | PipStep | NpmStep | TemplateStep,
+    context: ServiceContext,
+    where: Place | None,
+    args: Mapping[str, str],
 ) -> Step:
     match item["step"]:
         case "run":
@@ -227,8 +289,18 @@ def _step(
             secrets = (
                 BuildSecret(secret, declared[secret]["env"] or "") for secret in item["secrets"]
             )
-            return RunCommand(
-                tuple(item["command"]), user, workdir, item["env"], where, tuple(secrets)
+            env = {**args, **item["env"]}
+            return RunCommand(tuple(item["command"]), user, workdir, env, where, tuple(secrets))
+        case "copy_from":
+            build = _stage(item["stage"], context)
+            return CopyFromStage(
+                item["stage"],
+                item["source"],
+                item["target"],
+                build.digest,
+                build,
+                item["owner"],
+                where,
             )
         case "pip":
             return PipInstall(item["venv"], item["requirements"], tuple(item["packages"]), where)

@@ -80,7 +80,7 @@ def _may_read(step: StepData, place: str) -> bool:
             return bool(step["requirements"]) and _overlap(canonical(step["requirements"]), place)
         case "npm":
             return not step["packages"] and _overlap(canonical(step["directory"] or "/"), place)
-        case "copy" | "template":
+        case "copy" | "copy_from" | "template":
             return False
         case _:
             assert_never(step)

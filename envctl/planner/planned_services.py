@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
+from envctl.definition.stage_names import all_steps
 from envctl.errors import Problem
 from envctl.plan.model import Unit
 from envctl.plan.secret_templates import secrets_of
@@ -46,7 +47,7 @@ class PlannedServices:
 def _inputs(context: ServiceContext) -> tuple[object, ...]:
     """Everything that the units of a service depend on, except the project's files."""
     service, data = context.service, context.resolved.data
-    steps = service["build"]
+    steps = all_steps(service)
     secrets = [use["name"] for use in service["secrets"]]
     secrets += [name for template in secret_env(service).values() for name in secrets_of(template)]
     secrets += [name for step in steps if step["step"] == "run" for name in step["secrets"]]
@@ -67,7 +68,7 @@ def _inputs(context: ServiceContext) -> tuple[object, ...]:
 
 def _names_others(context: ServiceContext) -> bool:
     """Whether a build step refers to a user who may be another service's."""
-    steps: Sequence[Mapping[str, object]] = context.service["build"]
+    steps: Sequence[Mapping[str, object]] = all_steps(context.service)
     owners = (str(step.get("owner") or step.get("user") or "") for step in steps)
     named = {name for owner in owners for name in owner.split(":")}
     return not named <= {context.user, "root", ""}

@@ -20,6 +20,7 @@ from envctl.plan.digest import build_digest, digest
 from envctl.plan.model import (
     Build,
     CopyFiles,
+    CopyFromStage,
     DockerfileBuild,
     InstallPackages,
     NpmInstall,
@@ -32,7 +33,7 @@ from envctl.plan.model import (
 )
 from envctl.plan.state import Status, UnitState
 
-USES: Final = (InstallPackages, NpmInstall, PipInstall, RunCommand)
+USES: Final = (CopyFromStage, InstallPackages, NpmInstall, PipInstall, RunCommand)
 """Steps that may use, or change, what earlier steps have put into the image."""
 _OF_PACKAGES: Final = ("bin", "boot", "dev", "etc", "lib", "lib64", "sbin", "usr", "var")
 """Folders where a package may have a file of the same name, which is there again in a new image."""
@@ -228,12 +229,17 @@ def _shape(unit: Unit) -> str:
         return ""
     specs = [
         line
-        for step in source.steps
+        for step in source.all_steps
         if isinstance(step, CopyFiles)
         for line in _spec_files(step.tree)
     ]
-    steps = [_blank(step) for step in source.steps]
-    return digest([build_digest(source.base, steps, source.template_digest), specs])
+    return digest([_blank_digest(source), specs])
+
+
+def _blank_digest(build: Build) -> str:
+    """The digest of a build, whatever is in the files that it and its stages take."""
+    steps = [_blank(step) for step in build.steps]
+    return build_digest(build.base, steps, build.template_digest)
 
 
 def _spec_files(tree: SourceTree) -> Iterator[str]:
@@ -250,6 +256,8 @@ def is_spec(path: str) -> bool:
 def _blank(step: Step) -> Step:
     if isinstance(step, CopyFiles):
         return replace(step, content="")
+    if isinstance(step, CopyFromStage):
+        return replace(step, digest=_blank_digest(step.build))
     return replace(step, text="") if isinstance(step, WriteFile) else step
 
 
@@ -261,7 +269,9 @@ def _fixed(unit: Unit) -> str:
     if not isinstance(source, Build):
         return ""
     first = first_live(source.steps)
-    fixed = [step for step in source.steps[:first] if isinstance(step, CopyFiles | WriteFile)]
+    # Those of stages are all before the last steps.
+    kinds = CopyFiles | CopyFromStage | WriteFile
+    fixed = [step for step in source.steps[:first] if isinstance(step, kinds)]
     lines = [
         f"{path} {LiveFile(file, step).identity}"
         for step in source.steps[first:]

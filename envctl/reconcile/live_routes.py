@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from envctl.backends.common.step_views import KINDS, view
 from envctl.errors import Place
 from envctl.lazy_dataclass import dataclass
-from envctl.plan.model import Build, CopyFiles, DockerfileBuild, Step, Unit, WriteFile
+from envctl.plan.model import (
+    Build,
+    CopyFiles,
+    CopyFromStage,
+    DockerfileBuild,
+    Step,
+    Unit,
+    WriteFile,
+)
 from envctl.reconcile.live_code import USES, first_live
 
 
@@ -26,10 +34,15 @@ def routes(unit: Unit) -> Iterator[Route]:
     """The effects of all files that a unit copies, mounts or is restarted on."""
     source = unit.source
     if isinstance(source, DockerfileBuild):
-        why = "any instruction of the Dockerfile may use it"
+        why = "any instruction of the Dockerfile may {'replace' if isinstance(use, CopyFromStage) else 'use'} it"
         for path in dict.fromkeys((source.tree.origin, source.dockerfile)):
             yield Route(path, unit.name, "rebuilt", why, source.where)
     if isinstance(source, Build):
+        for stage in source.stages:
+            for step in stage.build.steps:
+                if isinstance(step, CopyFiles | WriteFile):
+                    why = f"files of the stage {stage.name} are copied from it"
+                    yield Route(_files(step), unit.name, "rebuilt", why, step.where)
         for index, step in enumerate(source.steps):
             if isinstance(step, CopyFiles | WriteFile):
                 yield _of_step(
@@ -46,12 +59,13 @@ def _of_step(
     unit: Unit, step: CopyFiles | WriteFile, later: tuple[Step, ...], is_live: bool
 ) -> Route:
     is_copy = isinstance(step, CopyFiles)
-    files = step.tree.origin if isinstance(step, CopyFiles) else "a template"
+    files = _files(step)
     target: str = view(step)["target"]
     if not is_live:
         use = next(step for step in later if isinstance(step, USES))
         at = f" ({use.where})" if use.where else ""
-        why = f"a later `{KINDS[type(use)]}`{at} may use it"
+        verb = "replace" if isinstance(use, CopyFromStage) else "use"
+        why = f"a later `{KINDS[type(use)]}`{at} may {verb} it"
     elif unit.hides(target.rstrip("/")):
         why = f"a volume or mount is at {target}"
     else:
@@ -63,3 +77,7 @@ def _of_step(
             step.where,
         )
     return Route(files, unit.name, "rebuilt", why, step.where)
+
+
+def _files(step: CopyFiles | WriteFile) -> str:
+    return step.tree.origin if isinstance(step, CopyFiles) else "a template"

@@ -102,7 +102,9 @@ def _source(unit: Unit | None) -> str:
     if isinstance(source, ReadyImage):
         return f"image {plain_name(source.image)[0]}"
     if isinstance(source, Build):
-        return f"on {source.base.name or plain_name(source.base.image)[0]}"
+        names = [stage.name for stage in source.stages]
+        stages = f", with the stage{'s'[: len(names) - 1]} {', '.join(names)}" if names else ""
+        return f"on {source.base.name or plain_name(source.base.image)[0]}{stages}"
     return source.dockerfile
 
 

@@ -47,7 +47,7 @@ def needed_by(project: Project | None) -> frozenset[str]:
         plan = session.plan
         needed |= plan.builds().keys()
         sources = [build for build in plan.builds().values() if isinstance(build, Build)]
-        needed |= {source.base.image for source in sources}
+        needed |= {base.image for source in sources for base in source.bases}
         needed |= _extra_builds(session.backend, sources)
     return frozenset(needed)
 

@@ -69,5 +69,6 @@ def _images(units: Sequence[Unit]) -> dict[str, Base | None]:
         if isinstance(unit.source, ReadyImage):
             images[image_name(unit.source.image, unit.source.platform)] = None
         elif isinstance(unit.source, Build):
-            images.setdefault(unit.source.base.image, unit.source.base)
+            for base in unit.source.bases:
+                images.setdefault(base.image, base)
     return images

@@ -160,9 +160,10 @@ def _note_volumes(session: Session, observed: Observed, changes: Sequence[Change
 def have_bases(session: Session, changes: Sequence[Change]) -> None:
     """Make the bases of all builds available before the first build starts."""
     bases: dict[Base, None] = {
-        change.target.base: None
+        base: None
         for change in changes
         if change.action is Action.BUILD and isinstance(change.target, Build)
+        for base in change.target.bases
     }
     backend = session.backend
     if not bases or not isinstance(backend, KeepsImages):

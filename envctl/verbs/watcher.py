@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from envctl.backends.base import CopiesFiles
+from envctl.definition.stage_names import all_steps
 from envctl.errors import EnvctlError
 from envctl.files.saved_files import SavedFiles, Watched, without_ignored
 from envctl.lazy_dataclass import dataclass
@@ -299,7 +300,7 @@ def _watched(session: Session) -> Watched:
             paths.update((unit.source.tree.origin, unit.source.dockerfile))
         if isinstance(unit.source, Build):
             paths.update(
-                step.tree.origin for step in unit.source.steps if isinstance(step, CopyFiles)
+                step.tree.origin for step in unit.source.all_steps if isinstance(step, CopyFiles)
             )
             paths.update(_templates(session, unit.service))
     return Watched.of(root, paths)
@@ -308,6 +309,6 @@ def _watched(session: Session) -> Watched:
 def _templates(session: Session, service: str) -> Iterator[str]:
     """The source files of a service's `template` steps."""
     resolved = session.resolved
-    for step in resolved.data["services"][service]["build"] if resolved else ():
+    for step in all_steps(resolved.data["services"][service]) if resolved else ():
         if step["step"] == "template":
             yield step["source"]

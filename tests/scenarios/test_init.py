@@ -32,3 +32,21 @@ def test_an_application_answers_at_the_first_try(engine, make_project, name, ans
     with urllib.request.urlopen(f"http://{port['address']}/", timeout=20) as response:
         assert response.read().decode() == answer
     assert project.cli("down", "-v").returncode == 0
+
+
+def test_the_image_of_a_go_program_has_no_compiler(engine, make_project):
+    project = make_project()
+    write_application("go-files", project.root)
+
+    assert project.cli("init", "--yes", "--name", project.name).returncode == 0
+    done = project.cli("up", "prod")
+
+    assert done.returncode == 0, done.stderr
+    (port,) = json.loads(project.cli("port", "web", "prod", "--json").stdout)
+    with urllib.request.urlopen(f"http://{port['address']}/", timeout=20) as response:
+        assert response.read().decode() == "hello from Go\n"
+    files = "ls /srv/web /srv/web/templates; ! command -v go; du -sxm / 2>/dev/null | cut -f 1"
+    *listed, size = project.cli("exec", "prod", "web", "--", "sh", "-c", files).stdout.split()
+    assert listed == ["/srv/web:", "templates", "/srv/web/templates:", "index.html"]
+    assert int(size) <= 170
+    assert project.cli("down", "prod", "-v").returncode == 0

@@ -153,6 +153,11 @@ APPLICATIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "index.html": "<p>hello",
     },
     "go": {"go.mod": "module example.org/hello\n\ngo 1.19\n", "main.go": _GO},
+    "go-files": {
+        "go.mod": "module example.org/hello\n\ngo 1.19\n",
+        "main.go": _GO,
+        "templates/index.html": "<p>hello\n",
+    },
     "go-cmd": {
         "go.mod": "module x\n\ngo 1.22\n\nrequire (\n\tgithub.com/jackc/pgx/v5 v5.5.0\n)\n",
         "go.sum": "",

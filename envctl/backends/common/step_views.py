@@ -15,6 +15,7 @@ from envctl.plan.model import (
     Build,
     BuildSecret,
     CopyFiles,
+    CopyFromStage,
     CreateUser,
     DockerfileBuild,
     InstallPackages,
@@ -34,6 +35,7 @@ KINDS: Final[Mapping[type, str]] = {
     CreateUser: "user",
     MakeDirectories: "directories",
     CopyFiles: "copy",
+    CopyFromStage: "copy_from",
     WriteFile: "copy",
     RunCommand: "run",
     PipInstall: "pip",
@@ -62,8 +64,8 @@ class ContextFile:
 
 
 def context_files(build: Build) -> Mapping[str, ContextFile]:
-    """The files that a build needs, by path, without its Dockerfile or script and without certificates."""
-    return {path: file for step in build.steps for path, file in _staged(step)}
+    """The files that a build and its stages need, by path, without Dockerfile or script and without certificates."""
+    return {path: file for step in build.all_steps for path, file in _staged(step)}
 
 
 def own_context(build: DockerfileBuild) -> dict[str, ContextFile]:
@@ -105,6 +107,7 @@ def view(step: Step) -> Mapping[str, Any]:
         "words": _words(step),
         "argv": _argv(step),
         "user": step.user if isinstance(step, RunCommand) else "root",
+        "stage": step.stage if isinstance(step, CopyFromStage) else "",
         "secrets": tuple(secret.name for secret in step.secrets)
         if isinstance(step, RunCommand)
         else (),
@@ -146,7 +149,7 @@ def _argv(step: Step) -> tuple[str, ...]:
 
 def _owner(step: Step) -> str:
     """`user:group` for COPY; if the spec has no group, the group has the user's name."""
-    owner = step.owner if isinstance(step, CopyFiles | WriteFile) else ""
+    owner = step.owner if isinstance(step, CopyFiles | CopyFromStage | WriteFile) else ""
     if owner in {"", "root", "root:root"}:
         return ""
     return owner if ":" in owner else f"{owner}:{owner}"
@@ -160,6 +163,8 @@ def _copy_source(step: Step) -> str:
     match step:
         case WriteFile():
             return next(path for path, _ in _staged(step))
+        case CopyFromStage():
+            return step.source
         case CopyFiles() if step.tree.is_file:
             return next(path for path, _ in _staged(step))
         case CopyFiles() if step.tree.entries:
@@ -175,7 +180,7 @@ def _target(step: Step) -> str:
             return step.target + _source(step).name
         case CopyFiles() if not step.tree.is_file:
             return step.target.rstrip("/") + "/"
-        case CopyFiles() | WriteFile():
+        case CopyFiles() | CopyFromStage() | WriteFile():
             return step.target
         case _:
             return ""

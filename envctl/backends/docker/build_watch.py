@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from envctl.backends.docker.buildkit_progress import Output, Vertex, decode
+from envctl.backends.docker.dockerfiles import stage_names
 from envctl.errors import EnvctlError, Place
-from envctl.plan.model import Build, DockerfileBuild
+from envctl.plan.model import Build, CopyFromStage, DockerfileBuild
 from envctl.plan.text import step_text
 from envctl.progress import Progress, Report, Stage
 
@@ -18,7 +19,9 @@ SHOWN_LINES: Final = 30
 """How many lines of a failed step's output an error shows."""
 _LONGEST: Final = 16 * 1024
 """The maximum length of a line, in bytes; a longer one is reported in parts."""
-_NUMBERED: Final = re.compile(r"^\[(?:\S+ )?\s*(\d+)/(\d+)\] (.*)", re.DOTALL)
+_NUMBERED: Final = re.compile(r"^\[((?:\S+ )*)\s*(\d+)/(\d+)\] (.*)", re.DOTALL)
+_MISSING: Final = re.compile(r'"(/[^"\n]+)":? not found')
+"""How the builder says that a COPY found nothing."""
 _NOT_AT_HAND: Final = ("failed to resolve source metadata", "pull access denied", "failed to do request", "failed to authorize", "not found")  # fmt: skip
 
 Explain: TypeAlias = Callable[[str], tuple[str, str] | None]
@@ -43,6 +46,11 @@ class Watch:
         self.image = ""
         self._explain = explain
         self._source = source
+        self._stages: Mapping[str, Build] = {}
+        """The builds of stages, by their names in the Dockerfile."""
+        if isinstance(source, Build):
+            names = stage_names(source)
+            self._stages = {names[stage.build.digest]: stage.build for stage in source.stages}
         self._unit = unit
         self._report = report
         self._vertexes: dict[str, Vertex] = {}
@@ -75,6 +83,13 @@ class Watch:
                 details=whole,
                 hint=hint,
                 where=self._source.where,
+            )
+        if copy := self._failed_copy(whole):
+            raise EnvctlError(
+                f"cannot build {self._unit}: the stage {copy.stage} has nothing at {copy.source}",
+                details=whole,
+                hint="`from` is a file or folder that a step of the stage puts there",
+                where=copy.where or self._source.where,
             )
         if vertex is None:
             raise EnvctlError(
@@ -147,19 +162,28 @@ class Watch:
         match = _NUMBERED.match(vertex.name)
         if match is None:
             return vertex.name.strip().partition("\n")[0], self._source.where
-        number, of, instruction = int(match[1]), int(match[2]), match[3].partition("\n")[0]
+        number, of, instruction = int(match[2]), int(match[3]), match[4].partition("\n")[0]
         if not isinstance(self._source, Build):
             return f"step {number}/{of} {instruction}", self._source.where
-        steps = self._source.steps
+        stage = next((stage for stage in match[1].split() if stage in self._stages), "")
+        steps = (self._stages[stage] if stage else self._source).steps
         if 2 <= number <= len(steps) + 1:
             step = steps[number - 2]
-            shown = f"step {number - 1}/{len(steps)} {step_text(step)}"
+            of_stage = f"stage {stage}: " if stage else ""
+            shown = f"step {number - 1}/{len(steps)} {of_stage}{step_text(step)}"
             return shown, step.where or self._source.where
         return instruction, self._source.where
 
+    def _failed_copy(self, text: str) -> CopyFromStage | None:
+        """The copy from a stage that found nothing."""
+        steps = self._source.all_steps if isinstance(self._source, Build) else ()
+        missing = _MISSING.findall(text)
+        copies = (step for step in steps if isinstance(step, CopyFromStage))
+        return next((step for step in copies if step.source in missing), None)
+
     def _hint(self, text: str) -> str:
-        if isinstance(self._source, Build) and any(sign in text for sign in _NOT_AT_HAND):
-            image = self._source.base.image
+        bases = self._source.bases if isinstance(self._source, Build) else ()
+        for image in (base.image for base in bases if any(sign in text for sign in _NOT_AT_HAND)):
             if image in text or image.split(":")[0] in text:
                 return f"the base {image} does not exist yet: `envctl base build {image}`"
         return ""

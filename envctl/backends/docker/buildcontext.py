@@ -6,6 +6,7 @@ import json
 import posixpath
 import tarfile
 from collections.abc import Mapping
+from dataclasses import field
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -35,15 +36,15 @@ def dockerfile_path(build: Build | DockerfileBuild) -> str:
 class Sender:
     """Writes build contexts of one project; `trust` is the CA bundle that builds trust, or None.
 
-    `build_inputs` go into the same folder, which is mounted while the build's commands run. `base` is the name of the
-    base for the engine, if it differs from the base's own name.
+    `build_inputs` go into the same folder, which is mounted while the build's commands run. `bases` are the names of
+    base images for the engine, where they differ from their own.
     """
 
     root: Path
     render: Render
     trust: Path | None = None
     build_inputs: BuildInputs = NO_BUILD_INPUTS
-    base: str = ""
+    bases: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, build: Build | DockerfileBuild, to: BinaryIO) -> None:
         """Write the context as a tar. Equal files give equal bytes, whatever their times."""
@@ -64,7 +65,7 @@ class Sender:
             render=self.render,
             trust=self.trust is not None,
             build_inputs=self.build_inputs,
-            base=self.base,
+            bases=self.bases,
         )
         add_text(tar, DOCKERFILE, text)
         for path, file in sorted(context_files(build).items()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from envctl.backends.base import Context
@@ -31,7 +32,7 @@ class ImageBuilder:
     def make(self, unit: str, source: Build | DockerfileBuild) -> None:
         """Build the image of a unit. EnvctlError if the engine or the base does not support the build's platform."""
         context = self.context
-        base = self._checked_base(unit, source)
+        bases = self._checked_bases(unit, source)
         image = build(
             source,
             unit,
@@ -42,18 +43,20 @@ class ImageBuilder:
                 context.render,
                 context.trust,
                 context.build_inputs(source),
-                base,
+                bases,
             ),
             report=context.report,
             secrets=secret_values(source, context.secret),
         )
         image_ids.note(source.digest, self.images.content(image))
 
-    def _checked_base(self, unit: str, source: Build | DockerfileBuild) -> str:
-        """The image that the build starts from; "" if a Dockerfile decides that."""
+    def _checked_bases(self, unit: str, source: Build | DockerfileBuild) -> Mapping[str, str]:
+        """The images that the build starts from, with their names for the engine; none if a Dockerfile decides that."""
         self.platforms.require(source.platform, source.platform_at or source.where)
         if not isinstance(source, Build):
-            return ""
-        self.platforms.look_at(unit, source.base.image, source.platform)
-        insist_on_fit(source, self.images)
-        return self.images.pinned(source.base.image)
+            return {}
+        for base in source.bases:
+            self.platforms.look_at(unit, base.image, source.platform)
+        for build_on_base in (*(stage.build for stage in source.stages), source):
+            insist_on_fit(build_on_base, self.images)
+        return {base.image: self.images.pinned(base.image) for base in source.bases}

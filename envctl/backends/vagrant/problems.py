@@ -8,6 +8,7 @@ from typing import Final
 
 from envctl.backends.vagrant import layout, options
 from envctl.backends.vagrant.names import SHARED
+from envctl.backends.vagrant.provision.stages import stage_problems
 from envctl.backends.vagrant.unit import container
 from envctl.errors import Place, Problem
 from envctl.host.architectures import NATIVE
@@ -21,7 +22,9 @@ _SPEC_START: Final = Place("envctl.yaml", 1, 1)
 def problems(plan: Plan) -> Sequence[Problem]:
     """All problems of a plan that is not laid out yet, without duplicates."""
     unit_problems = [
-        problem for unit in plan.units for problem in (*_wrong_platform(unit), *_of_unit(unit))
+        problem
+        for unit in plan.units
+        for problem in (*_wrong_platform(unit), *_stages(unit), *_of_unit(unit))
     ]
     plan_problems = (*_shared_volumes(plan), *layout.conflicts(plan), *_incomplete(plan))
     return tuple(dict.fromkeys([*unit_problems, *plan_problems]))
@@ -46,6 +49,12 @@ def _wrong_platform(unit: Unit) -> Iterator[Problem]:
             f"{unit.service}: platform {unit.run.platform} is not supported: machines on this host are {NATIVE.platform}",
             hint="remove it for this environment (`platform: null` in its overlay), or use the Docker backend",
         )
+
+
+def _stages(unit: Unit) -> Iterator[Problem]:
+    """Stages of a build that is done in a machine."""
+    if unit.run.options.get("build") == "provision":
+        yield from stage_problems(unit.service, unit.source)
 
 
 def _of_unit(unit: Unit) -> Iterator[Problem]:

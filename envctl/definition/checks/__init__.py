@@ -9,6 +9,7 @@ from __future__ import annotations
 from envctl.definition.checks.across_services import check_across_services
 from envctl.definition.checks.one_service import ServiceCheck
 from envctl.definition.checks.spec_to_check import SpecToCheck
+from envctl.definition.checks.stages import check_stages
 from envctl.definition.memo import memoized
 
 __all__ = ["SpecToCheck", "check"]
@@ -26,6 +27,7 @@ def check(spec: SpecToCheck) -> None:
             # Environments share the services that their overlays do not touch.
             key = ("checked", name, service.service["base"] is None, spec.secrets)
             memoized(service.table, key, service.check_alone, problems=spec.problems)
+        check_stages(spec, name)
         service.check_depends_on()
         service.check_paths()
     check_across_services(spec)

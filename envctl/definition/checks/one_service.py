@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
+from envctl.definition import stage_names
 from envctl.definition.checks.spec_to_check import SOURCES, SpecToCheck
 from envctl.definition.keys.service import ServiceData
 from envctl.definition.keys.service_values import as_template
@@ -72,7 +73,7 @@ class ServiceCheck:
             )
             return
         if sources in (["image"], ["dockerfile"]):
-            for key in ("packages", "build"):
+            for key in ("packages", "build", "build_args", "stages"):
                 if key in self.table and spec.has(name, key):
                     self._report(
                         self.table.positions[key],
@@ -157,14 +158,14 @@ class ServiceCheck:
                 self._check_declared(secret, position)
 
     def _check_build_secrets(self) -> None:
-        for index, step in enumerate(self.service["build"]):
-            if step["step"] != "run":
-                continue
-            for number, secret in enumerate(step["secrets"]):
-                position = self.spec.position(self.name, "build", index, "secrets", number)
-                self._check_declared(secret, position)
-                if secret in step["secrets"][:number]:
-                    self._report(position, f": the step lists the secret {secret!r} twice")
+        for path, steps in stage_names.builds(self.service):
+            for index, step in enumerate(steps):
+                secrets = step["secrets"] if step["step"] == "run" else []
+                for number, secret in enumerate(secrets):
+                    position = self.spec.position(self.name, *path, index, "secrets", number)
+                    self._check_declared(secret, position)
+                    if secret in secrets[:number]:
+                        self._report(position, f": the step lists the secret {secret!r} twice")
 
     def _check_declared(self, secret: str, position: Position) -> None:
         if secret not in self.spec.secrets:
@@ -216,10 +217,11 @@ class ServiceCheck:
 
     def check_paths(self) -> None:
         """The files of the project that a build needs exist."""
-        for index, step in enumerate(self.service["build"]):
-            if step["step"] in ("copy", "template"):
-                position = self.spec.position(self.name, "build", index, "source")
-                self._check_path(position, step["source"], f".build.{index}")
+        for path, steps in stage_names.builds(self.service):
+            for index, step in enumerate(steps):
+                if step["step"] in ("copy", "template"):
+                    position = self.spec.position(self.name, *path, index, "source")
+                    self._check_path(position, step["source"], f".{'.'.join(path)}.{index}")
         dockerfile = self.service["dockerfile"]
         if dockerfile is None:
             return

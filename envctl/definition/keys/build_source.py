@@ -15,10 +15,12 @@ from envctl.definition.keys.scalars import (
     IMAGE,
     MODE,
     OWNER,
+    PACKAGE,
     PROJECT_PATH,
     REQUIREMENTS,
     SETTINGS,
     SNAPSHOT,
+    STAGE_PATH,
     STORED,
     STRING,
     TEXT,
@@ -27,7 +29,7 @@ from envctl.definition.keys.scalars import (
     USER_NAME,
     VARIABLE,
 )
-from envctl.definition.kinds import ListOf
+from envctl.definition.kinds import ListOf, MapOf
 from envctl.definition.tree import MapNode
 from envctl.definition.value_readers import InvalidValue
 
@@ -139,6 +141,32 @@ class CopyStep(TypedDict):
     ]
 
 
+class CopyFromStep(TypedDict):
+    """Copy a file or a folder out of a stage of the service, with the permissions that it has there."""
+
+    step: Literal["copy_from"]
+    stage: Annotated[str, Key(STORED, "The stage, from `stages` of the service.", "compile")]
+    source: Annotated[
+        str,
+        Key(
+            STAGE_PATH,
+            "What to copy: an absolute path in the stage. Of a folder, the content is copied.",
+            "/out/app",
+            name="from",
+        ),
+    ]
+    target: Annotated[
+        str,
+        Key(
+            UNIT_PATH,
+            "Where to copy it; with a trailing / this is a folder.",
+            "/usr/local/bin/",
+            name="to",
+        ),
+    ]
+    owner: Annotated[str, Key(OWNER, "The owner of the files; root by default.", "web", "")]
+
+
 class RunStep(TypedDict):
     """Run a command while building."""
 
@@ -212,7 +240,7 @@ class TemplateStep(TypedDict):
     mode: Annotated[str, Key(MODE, "The permissions of the file; 0644 by default.", "0600", "")]
 
 
-StepData: TypeAlias = CopyStep | RunStep | PipStep | NpmStep | TemplateStep
+StepData: TypeAlias = CopyStep | CopyFromStep | RunStep | PipStep | NpmStep | TemplateStep
 
 
 class AnyStep(TypedDict):
@@ -222,6 +250,7 @@ class AnyStep(TypedDict):
 
 
 COPY: Final = Form(CopyStep, title="Copy")
+COPY_FROM: Final = Form(CopyFromStep, title="Copy from")
 TEMPLATE: Final = Form(TemplateStep, title="Template")
 RUN: Final = Form(
     RunStep,
@@ -233,6 +262,12 @@ STEP: Final = Tagged(
     "step",
     {
         "copy": Key(COPY, "Copy files of the project.", {"from": "app/", "to": "/srv/web/"}, None),
+        "copy_from": Key(
+            COPY_FROM,
+            "Copy files of a stage.",
+            {"stage": "compile", "from": "/out/app", "to": "/usr/local/bin/"},
+            None,
+        ),
         "run": Key(RUN, "Run a command.", "make install", None),
         "pip": Key(
             Form(PipStep, title="Pip"),
@@ -259,3 +294,39 @@ STEP: Final = Tagged(
     },
 )
 STEPS: Final = ListOf(STEP)
+PACKAGES: Final = ListOf(PACKAGE, items_name="texts", unique=True)
+
+
+class StageData(TypedDict):
+    """A build whose result is thrown away, but for what `copy_from` steps copy out of it: a compiler is not in the image."""
+
+    base: Annotated[
+        BaseData | None,
+        Key(
+            BASE,
+            "What it starts from; by default the base of the service.",
+            "debian:trixie",
+            None,
+            replaces="image and box belong together",
+        ),
+    ]
+    packages: Annotated[
+        list[str], Key(PACKAGES, "Distribution packages to install.", ["golang"], [])
+    ]
+    build: Annotated[
+        list[StepData],
+        Key(STEPS, "Ordered build steps.", [{"run": "go build -o /out/app ."}], []),
+    ]
+    build_args: Annotated[
+        dict[str, str],
+        Key(
+            ENV,
+            "Environment variables of its `run` steps, besides those of the service's `build_args`.",
+            {"VERSION": "3"},
+            {},
+        ),
+    ]
+
+
+STAGE: Final = Form(StageData, title="Stage")
+STAGES: Final = MapOf(STORED, STAGE)

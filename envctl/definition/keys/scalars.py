@@ -92,6 +92,7 @@ COMMANDS: Final = Scalar(
 )
 UNIT_PATH: Final = Scalar(path_readers.unit_path, "unit path", _ABSOLUTE)
 UNIT_FOLDER: Final = Scalar(path_readers.unit_folder, "unit folder", _ABSOLUTE)
+STAGE_PATH: Final = Scalar(path_readers.stage_path, "stage path", _ABSOLUTE)
 MOUNT_TARGET: Final = Scalar(path_readers.mount_target, "mount path", _ABSOLUTE)
 SECRET_TARGET: Final = Scalar(path_readers.secret_target, "secret's path", _ABSOLUTE)
 PROJECT_PATH: Final = Scalar(path_readers.project_path, "project path", STRING)

@@ -8,18 +8,21 @@ from envctl.definition.key import Key
 from envctl.definition.keys.build_source import (
     BASE,
     DOCKERFILE,
+    PACKAGES,
+    STAGES,
     STEPS,
     BaseData,
     DockerfileData,
+    StageData,
     StepData,
 )
 from envctl.definition.keys.scalars import (
     COMMAND,
+    ENV,
     EXTENDED,
     IMAGE,
     NAME,
     OPTIONS,
-    PACKAGE,
     PLATFORM,
     PROJECT_PATH,
     STORED,
@@ -98,7 +101,7 @@ class ServiceData(TypedDict):
     packages: Annotated[
         list[str],
         Key(
-            ListOf(PACKAGE, items_name="texts", unique=True),
+            PACKAGES,
             "Distribution packages to install.",
             ["python3", "curl"],
             [],
@@ -106,6 +109,24 @@ class ServiceData(TypedDict):
     ]
     build: Annotated[
         list[StepData], Key(STEPS, "Ordered build steps.", [{"run": "make install"}], [])
+    ]
+    build_args: Annotated[
+        dict[str, str],
+        Key(
+            ENV,
+            "Environment variables of the `run` steps of its build and its stages; the service itself does not have them.",
+            {"VERSION": "3"},
+            {},
+        ),
+    ]
+    stages: Annotated[
+        dict[str, StageData],
+        Key(
+            STAGES,
+            "Builds by name that `copy_from` steps of its build copy files from; nothing else of them is in the image.",
+            {"compile": {"packages": ["golang"], "build": [{"run": "go build -o /out/app ."}]}},
+            {},
+        ),
     ]
     user: Annotated[
         UserData | None,

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, TypedDict
 
 from envctl.definition.form import Form
 from envctl.definition.key import Key
-from envctl.definition.keys.build_source import BASE
+from envctl.definition.keys.build_source import BASE, STAGE
 from envctl.definition.keys.scalars import (
     COMMAND,
     ENV_NAME,
@@ -213,6 +213,8 @@ def merge_rules(form: Form, path: str = "") -> list[tuple[str, str, str, tuple[s
         kind: Any = field.key.kind
         if isinstance(kind, MapOf) and kind.value is SERVICE:
             here, kind = f"{here}.*", SERVICE
+        if isinstance(kind, MapOf) and kind.value is STAGE:
+            rules += merge_rules(STAGE, f"{here}.*")
         if isinstance(kind, MapOf) and isinstance(kind.value, ScalarOr):
             rules.append((f"{here}.*", "replace", "a variable has one source", ()))
         if isinstance(kind, Form) and kind.choice_reason:

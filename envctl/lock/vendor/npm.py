@@ -21,6 +21,8 @@ def steps_using_registry(build: Build, root: Path) -> Iterator[NpmInstall]:
 
     Only lock files copied from the project at `root` by an earlier step count.
     """
+    for stage in build.stages:
+        yield from steps_using_registry(stage.build, root)
     files: dict[str, ContextFile] = {}
     for step in build.steps:
         match step:

@@ -17,7 +17,7 @@ from envctl.lock.vendor.folder import FOLDER
 from envctl.lock.vendor.npm import steps_using_registry
 from envctl.lock.vendor.pins import extra_build_key, npm_packages, wheel_versions
 from envctl.lock.vendor.store import DEB, EXTRA, IMAGE, NPM, WHEEL, Store, VendoredFile
-from envctl.plan.model import Base, Build, DockerfileBuild, ReadyImage, Source
+from envctl.plan.model import Base, Build, DockerfileBuild, InstallPackages, ReadyImage, Source
 from envctl.plan.text import step_text
 from envctl.progress import Progress, Stage
 
@@ -125,6 +125,13 @@ class VendorStoreWriter:
                 "unless an earlier step copies a package-lock.json with `resolved` for every package"
             )
             self._builder.report(Progress("vendor", Stage.NOTE, text))
+        for stage in source.stages:
+            if any(isinstance(step, InstallPackages) for step in stage.build.steps):
+                text = (
+                    f"{unit} cannot be built offline: the packages of its stage {stage.name}"
+                    f" ({stage.build.where}) are in no image, so they are not kept"
+                )
+                self._builder.report(Progress("vendor", Stage.NOTE, text))
 
     def _keep_extras(self, source: Source | Base, unit: str) -> None:
         """Store what each backend builds for a source. If that fails, everything else is still stored."""

@@ -16,6 +16,7 @@ from envctl.parity.verify_categories import VerifyCategory
 from envctl.plan.model import (
     Build,
     CopyFiles,
+    CopyFromStage,
     CreateUser,
     InstallPackages,
     MakeDirectories,
@@ -67,7 +68,7 @@ def files(unit: Unit) -> Iterator[BuiltFile]:
 
 
 def _may_alter(step: Step, path: str) -> bool:
-    """Whether a step may change an existing file: `run` may change any file, pip and npm those in their folders."""
+    """Whether a step may change an existing file: `run` may change any file, the others those in their folders."""
     match step:
         case RunCommand():
             return True
@@ -75,6 +76,8 @@ def _may_alter(step: Step, path: str) -> bool:
             return f"{path}/".startswith(f"{step.venv.rstrip('/')}/")
         case NpmInstall():
             return f"{path}/".startswith(f"{step.directory.rstrip('/')}/")
+        case CopyFromStage():
+            return f"{path}/".startswith(f"{step.target.rstrip('/')}/")
         case InstallPackages() | CreateUser() | MakeDirectories() | CopyFiles() | WriteFile():
             return False
         case _:

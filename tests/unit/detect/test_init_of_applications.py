@@ -47,6 +47,7 @@ EXPECTED = {
     "node-mysql": ("a Node.js application", "node --watch", "mongoose talks to MongoDB, which is not in the catalogue"),
     "vite": ("a page that Vite builds", "npx vite --host", "npx vite preview"),
     "go": ("a program in Go", "go run .", "base: debian:bookworm"),
+    "go-files": ("a program in Go", "copy_from: {stage: compile from: /out/web to: /usr/local/bin/web}", "stages: null"),
     "go-cmd": ("a program in Go", "go run ./cmd/serve", "base: debian:trixie"),
     "rails": ("a Rails application", "rails server", "libpq-dev"),
     "sinatra": ("an application in Ruby", "bundle exec ruby app.rb", "tcp: 4567"),

@@ -13,6 +13,7 @@ from envctl.lock.inputs import Input, base_text, inputs
 from envctl.plan.model import (
     Base,
     Build,
+    CopyFromStage,
     DockerfileBuild,
     NpmInstall,
     PipInstall,
@@ -22,7 +23,7 @@ from envctl.plan.model import (
     WriteFile,
 )
 from envctl.plan.target import Target
-from tests.support.plans import build, script
+from tests.support.plans import build, packages, script
 from tests.support.project import Project
 
 
@@ -321,3 +322,18 @@ def for_arm(source: Source) -> Source:
         if isinstance(source, Build)
         else replace(source, platform="linux/arm64")
     )
+
+
+def test_what_a_stage_installs_is_an_input_with_the_name_of_the_stage(tmp_path):
+    stage = build(packages("golang"), script("make"))
+    taken = CopyFromStage("compile", "/out", "/srv", stage.digest, stage)
+
+    lines = [item.line for item in inputs(build(packages("curl"), taken), tmp_path)]
+
+    assert lines[:4] == [
+        "base debian:bookworm",
+        "packages curl",
+        "stage compile base debian:bookworm",
+        "stage compile packages golang",
+    ]
+    assert lines[4].startswith("stage compile run 1 ")

@@ -14,6 +14,7 @@ from envctl.plan.model import (
     Base,
     Build,
     CopyFiles,
+    CopyFromStage,
     DockerfileBuild,
     MakeDirectories,
     Mount,
@@ -22,6 +23,7 @@ from envctl.plan.model import (
     ReadyImage,
     Run,
     RunCommand,
+    Step,
     Unit,
     Volume,
 )
@@ -194,3 +196,19 @@ def test_a_synced_unit_counts_as_made_of_the_build_as_long_as_it_is_the_same(tmp
     assert build(state(before)) == after.source.digest
     assert build(replace(state(before), id="two")) == before.source.digest
     assert load(tmp_path, "prod@memory") == {}
+
+
+def test_a_file_of_a_stage_is_rebuilt_and_another_step_in_it_waits_for_up():
+    def of(*steps: Step) -> Unit:
+        build = Build(BASE, steps, build_digest(BASE, steps))
+        taken = CopyFromStage("compile", "/out", "/srv", build.digest, build)
+        return unit(taken, copy({"a": "1"}))
+
+    before, after = of(copy({"go": "1"})), of(copy({"go": "2"}))
+
+    assert reaction(before, after) is Reaction.REBUILD
+    assert reaction(before, of(copy({"go": "1"}), RunCommand(("make",)))) is Reaction.SPEC
+    assert [(route.effect, route.files) for route in routes(after)] == [
+        ("rebuilt", "app"),
+        ("synced", "app"),
+    ]

@@ -22,7 +22,8 @@ class ImageBoxes:
     def make(self, unit: str, build: Build) -> None:
         """Make the box of a build from its image. Builds the image first if necessary."""
         engine = self._context.images()
-        self._context.have_base(build.base)
+        for base in build.bases:
+            self._context.have_base(base)
         known = image_ids.last(build.digest)
         image = engine.have(unit, build)
         image_id = engine.images.content(image)

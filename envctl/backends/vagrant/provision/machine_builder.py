@@ -22,6 +22,7 @@ from envctl.backends.vagrant.layout import DesiredMachine
 from envctl.backends.vagrant.machine import vagrantfile
 from envctl.backends.vagrant.names import MachineNames, cache_folder
 from envctl.backends.vagrant.provision import build_runner, provision_script
+from envctl.backends.vagrant.provision.stages import require_no_stages
 from envctl.backends.vagrant.ssh import ssh_key
 from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
 from envctl.backends.vagrant.vagrant_cli import Vagrant
@@ -78,6 +79,7 @@ class MachineBuilder:
 
     def make(self, unit: str, build: Build) -> None:
         """Make the box of a build. EnvctlError with the failing step and its output, or with what differs from the lock."""
+        require_no_stages(unit, build)
         with exclusive(_locks(), _lock(build.digest), self._context.report):
             self._sweep()
             if self._store.is_current(build):

@@ -22,6 +22,7 @@ from envctl.backends.vagrant import layout
 from envctl.backends.vagrant.machine import vagrantfile
 from envctl.backends.vagrant.names import vagrant_name
 from envctl.backends.vagrant.provision import provision_script
+from envctl.backends.vagrant.provision.stages import require_no_stages
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.backends.vagrant.rendered import box_catalogue, start_script
 from envctl.backends.vagrant.rendered.addresses import Network, machine_name
@@ -98,6 +99,7 @@ def _machine(
     source = units[0].source
     script = f"provision/{name}.sh"
     if isinstance(source, Build):
+        require_no_stages(units[0].service, source)
         values = provision_script.context(name, source, trust=trust)
         yield _template(script, provision_script.TEMPLATE, values, 0o755)
     else:

@@ -17,7 +17,7 @@ from envctl.plan.model import Base, CreateUser
 from envctl.render.templates import Templates
 from tests.support.engines import answer
 from tests.support.engines import engine as played
-from tests.support.plans import build, packages, script
+from tests.support.plans import BASE, build, packages, script
 
 DIGEST = f"sha256:{'a' * 64}"
 CONTAINERD = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
@@ -64,7 +64,7 @@ def test_an_engine_that_asks_registries_first_is_told_which_image_it_has_to_be(i
 
 def test_the_dockerfile_that_is_sent_names_it(tmp_path):
     sent = io.BytesIO()
-    Sender(tmp_path, Templates(None).render, base=f"known:1@{DIGEST}").write(
+    Sender(tmp_path, Templates(None).render, bases={BASE.image: f"known:1@{DIGEST}"}).write(
         build(script("x")), sent
     )
     sent.seek(0)

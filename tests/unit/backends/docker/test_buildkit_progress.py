@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from envctl.backends.docker.build_watch import Watch
 from envctl.backends.docker.buildkit_progress import Output, Vertex, decode
-from envctl.errors import EnvctlError
+from envctl.errors import EnvctlError, Place
+from envctl.plan.model import CopyFromStage
 from tests.support.plans import build, packages, script
 
 
@@ -128,3 +129,21 @@ def test_records_of_another_kind_do_not_end_a_build(watch):
     watch.take({"stream": "old builder"})
     watch.take({"id": "moby.image.id", "aux": {"ID": "sha256:1"}})
     assert watch.image == "sha256:1"
+
+
+def test_steps_of_a_stage_are_told_with_its_name_and_so_is_a_copy_that_finds_nothing(events):
+    stage = build(script("make"))
+    where = Place("envctl.yaml", 9, 9)
+    copy = CopyFromStage("compile", "/out/app", "/bin/", stage.digest, stage, where=where)
+    watch = Watch(build(packages("curl"), copy), "web", events.append)
+    send(watch, vertex("a", "[compile 2/2] RUN make", started=b"t"))
+    send(watch, vertex("b", "[linux/arm64 stage-1 2/3] RUN apt", started=b"t"))
+
+    assert [event.text for event in events] == [
+        "step 1/1 stage compile: run sh: make",
+        "step 1/2 packages curl",
+    ]
+    with pytest.raises(EnvctlError) as caught:
+        watch.take({"error": 'failed to calculate checksum of ref a::b: "/out/app": not found'})
+    assert caught.value.brief == "cannot build web: the stage compile has nothing at /out/app"
+    assert caught.value.where == where

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from envctl.backends.common.step_views import context_files, slug
 from envctl.backends.docker.dockerfiles import dockerfile, trust_files
-from envctl.plan.model import Base, BuildSecret, CopyFiles, InstallPackages, RunCommand
+from envctl.plan.model import (
+    Base,
+    BuildSecret,
+    CopyFiles,
+    CopyFromStage,
+    InstallPackages,
+    RunCommand,
+)
 from envctl.render.templates import Templates
 from tests.support.plans import BASE, build, packages, script
 from tests.support.taken import tree
@@ -162,3 +170,59 @@ def test_a_step_reads_its_secrets_while_it_runs_and_no_other_does(up):
     )
     # Who runs it can read it: there is nobody else while the step runs.
     assert told[2].startswith("RUN --mount=type=secret,id=token,required=true,mode=0444 ")
+
+
+def compiled(*steps, base=BASE):
+    """A stage that compiles, and the copy out of it."""
+    stage = build(*steps, base=base)
+    return CopyFromStage("compile", "/out/app", "/usr/local/bin/", stage.digest, stage)
+
+
+def test_stages_come_before_the_image_in_one_dockerfile():
+    found = instructions(
+        text(compiled(script("make")), replace(compiled(script("make")), owner="web"))
+    )
+
+    assert found == [
+        "FROM debian:bookworm AS compile",
+        "ARG DEBIAN_FRONTEND=noninteractive",
+        'RUN ["/bin/sh", "-ec", "make"]',
+        "FROM debian:bookworm",
+        "ARG DEBIAN_FRONTEND=noninteractive",
+        'COPY --from=compile --chown=0:0 ["/out/app", "/usr/local/bin/"]',
+        'COPY --from=compile --chown=web:web ["/out/app", "/usr/local/bin/"]',
+        "ENTRYPOINT []",
+    ]
+
+
+def test_a_stage_is_never_taken_for_a_base_or_for_another_stage():
+    base = Base("", "compile")
+    other = compiled(script("all"))
+
+    found = [
+        line
+        for line in instructions(text(compiled(script("make")), other, base=base))
+        if "compile" in line
+    ]
+
+    first = build(script("make")).digest[:12]
+    second = other.digest[:12]
+    assert found == [
+        f"FROM debian:bookworm AS compile-{first}",
+        f"FROM debian:bookworm AS compile-{second}",
+        "FROM compile",
+        f'COPY --from=compile-{first} --chown=0:0 ["/out/app", "/usr/local/bin/"]',
+        f'COPY --from=compile-{second} --chown=0:0 ["/out/app", "/usr/local/bin/"]',
+    ]
+
+
+def test_a_stage_has_certificates_secrets_and_files_like_the_image():
+    copy = CopyFiles("app", "/srv", "c0ffee", tree=tree("app", "a"))
+    command = RunCommand(("make",), secrets=(BuildSecret("token"),))
+    step = compiled(copy, command)
+
+    found = text(step, up=False, trust=True)
+
+    assert found.count('COPY ["trust/", "/media/"]') == 2
+    assert "--mount=type=secret,id=token" in found
+    assert list(context_files(build(step))) == list(context_files(build(copy)))

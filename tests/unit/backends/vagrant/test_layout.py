@@ -8,6 +8,7 @@ from envctl.backends.vagrant.names import SHARED
 from envctl.plan.model import (
     Build,
     CopyFiles,
+    CopyFromStage,
     CreateUser,
     InstallPackages,
     Mount,
@@ -19,7 +20,7 @@ from envctl.plan.model import (
     Volume,
     WriteFile,
 )
-from tests.support.plans import SCOPE, packages, plan, script, unit
+from tests.support.plans import SCOPE, build, packages, plan, script, unit
 from tests.support.taken import tree
 
 SINGLE = {"layout": "single"}
@@ -187,3 +188,14 @@ def test_a_shared_build_installs_all_packages_first():
         unit("web", script("one"), options=SINGLE), unit("db", packages("x"), options=SINGLE)
     )[0].source.steps
     assert isinstance(steps[0], InstallPackages)
+
+
+def test_a_build_in_a_machine_has_no_stages():
+    stage = build(script("make"))
+    copy = CopyFromStage("compile", "/out", "/srv", stage.digest, stage)
+
+    (problem,) = BACKEND.problems(plan(unit("web", copy, options={"build": "provision"})))
+
+    assert problem.where == stage.where
+    assert "stages are not supported yet by builds in a machine" in problem.message
+    assert BACKEND.problems(plan(unit("web", copy, options={"build": "image"}))) == ()

@@ -1,0 +1,73 @@
+"""Which stages of a service copy from which: names, and circles. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from envctl.definition.keys.build_source import StageData, StepData
+    from envctl.definition.keys.service import ServiceData
+
+BuildPath: TypeAlias = tuple[str, ...]
+"""The path of a list of build steps in a service."""
+
+
+def builds(service: ServiceData) -> Iterator[tuple[BuildPath, Sequence[StepData]]]:
+    """The build steps of a service and of each of its stages, with their paths."""
+    yield ("build",), service["build"]
+    for name, stage in service["stages"].items():
+        yield ("stages", name, "build"), stage["build"]
+
+
+def all_steps(service: ServiceData) -> list[StepData]:
+    """The build steps of a service and of all its stages."""
+    return [step for _, steps in builds(service) for step in steps]
+
+
+def copied(steps: Iterable[StepData]) -> list[str]:
+    """The stages that steps copy from, each once."""
+    return list(dict.fromkeys(step["stage"] for step in steps if step["step"] == "copy_from"))
+
+
+def reached(service: ServiceData) -> set[str]:
+    """The stages that the build of a service copies from, directly or by another stage."""
+    stages = service["stages"]
+    todo, names = copied(service["build"]), set[str]()
+    while todo:
+        name = todo.pop()
+        if name in stages and name not in names:
+            names.add(name)
+            todo += copied(stages[name]["build"])
+    return names
+
+
+def circle(start: str, stages: Mapping[str, StageData]) -> list[str]:
+    """The stages by which one copies from itself: from it to it; [] if it does not."""
+    todo, seen = [[start]], set[str]()
+    while todo:
+        trail = todo.pop()
+        for name in copied(stages[trail[-1]]["build"]):
+            if name == start:
+                return [*trail, name]
+            if name in stages and name not in seen:
+                seen.add(name)
+                todo.append([*trail, name])
+    return []
+
+
+def without_unknown(service: ServiceData) -> ServiceData:
+    """The service without copies from stages that do not exist, or that copy from themselves: what can be planned of it."""
+    stages = service["stages"]
+    sound = {name for name in stages if not circle(name, stages)}
+
+    def keep(steps: Sequence[StepData]) -> list[StepData]:
+        return [step for step in steps if step["step"] != "copy_from" or step["stage"] in sound]
+
+    return {
+        **service,
+        "build": keep(service["build"]),
+        "stages": {
+            name: {**stage, "build": keep(stage["build"])} for name, stage in stages.items()
+        },
+    }
