@@ -30,6 +30,8 @@ def detect_go(folder: FolderView) -> Findings | None:
     files = [file for file in ("go.mod", "go.sum") if folder.has(file)]
     compiler = ["golang", "ca-certificates"]
     modules = {"GOMODCACHE": "/opt/go", "GOFLAGS": "-buildvcs=false"}
+    newer = version and int(version[1]) > _BOOKWORM
+    base = "debian:trixie" if newer else "debian:bookworm"
     download = [
         *copies(*files),
         {"run": {"command": "go mod download", "workdir": HOME, "env": modules}},
@@ -38,6 +40,8 @@ def detect_go(folder: FolderView) -> Findings | None:
         "a program in Go",
         ("go.mod", f"package {package}"),
         {
+            # A program needs little of its base. Other services keep the whole one.
+            "base": f"{base}-slim",
             "packages": ["ca-certificates"],
             "stages": {
                 "compile": {
@@ -68,7 +72,7 @@ def detect_go(folder: FolderView) -> Findings | None:
         },
         guesses=() if listens else (f"it listens on port {PORT}, or on that in the variable PORT",),
         dependencies=dependencies(folder),
-        base="debian:trixie" if version and int(version[1]) > _BOOKWORM else "debian:bookworm",
+        base=base,
     )  # fmt: skip
 
 
