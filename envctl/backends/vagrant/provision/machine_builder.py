@@ -34,6 +34,7 @@ from envctl.plan.scope import Scope
 from envctl.progress import no_progress
 
 _UNIT: Final = "builder"
+_NO_STAGES: Final = "start a container engine, which then builds the box (`envctl doctor`), or use the Docker backend"
 _MEMORY: Final = 1024
 """Memory of a build machine, in MiB."""
 _ASIDE: Final = """\
@@ -79,7 +80,7 @@ class MachineBuilder:
 
     def make(self, unit: str, build: Build) -> None:
         """Make the box of a build. EnvctlError with the failing step and its output, or with what differs from the lock."""
-        require_no_stages(unit, build)
+        require_no_stages(unit, build, hint=_NO_STAGES)
         with exclusive(_locks(), _lock(build.digest), self._context.report):
             self._sweep()
             if self._store.is_current(build):

@@ -22,7 +22,7 @@ def stage_problems(service: str, source: Source) -> Iterator[Problem]:
         )
 
 
-def require_no_stages(service: str, source: Source) -> None:
+def require_no_stages(service: str, source: Source, *, hint: str = _HINT) -> None:
     """EnvctlError if the build of a service has stages."""
     for problem in stage_problems(service, source):
-        raise EnvctlError(problem.message, hint=problem.hint, where=problem.where)
+        raise EnvctlError(problem.message, hint=hint, where=problem.where)

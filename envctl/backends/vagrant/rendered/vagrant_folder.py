@@ -43,6 +43,7 @@ from envctl.plan.model import (
 )
 
 _TRUST: Final = "trust/ca.crt"
+_NO_STAGES: Final = "`envctl up` makes such machines with a container engine; a folder rendered for Docker has stages"
 
 
 def artifacts(plan: Plan, *, trust: Path | None = None) -> tuple[Artifact, ...]:
@@ -99,7 +100,7 @@ def _machine(
     source = units[0].source
     script = f"provision/{name}.sh"
     if isinstance(source, Build):
-        require_no_stages(units[0].service, source)
+        require_no_stages(units[0].service, source, hint=_NO_STAGES)
         values = provision_script.context(name, source, trust=trust)
         yield _template(script, provision_script.TEMPLATE, values, 0o755)
     else:

@@ -14,11 +14,13 @@ import pytest
 from envctl import files
 from envctl.backends.base import Context
 from envctl.backends.vagrant import VagrantBackend
+from envctl.backends.vagrant.rendered import vagrant_folder
 from envctl.errors import EnvctlError
 from envctl.plan.model import (
     Base,
     BuildSecret,
     CopyFiles,
+    CopyFromStage,
     CreateUser,
     DockerfileBuild,
     MakeDirectories,
@@ -383,3 +385,14 @@ def test_another_provider_is_refused_before_anything_is_done(folder, argv, envir
     assert "This folder needs libvirt and does not work with the provider virtualbox" in said
     assert "render ENVIRONMENT@docker" in said
     assert ("Downloading" in said, "rb:" in said) == (False, False)
+
+
+def test_a_build_with_stages_is_not_rendered_and_the_error_names_its_place():
+    stage = build(packages("golang"))
+    copy = CopyFromStage("compile", "/out", "/srv", stage.digest, stage)
+
+    with pytest.raises(EnvctlError) as caught:
+        vagrant_folder.artifacts(plan(unit("web", copy)))
+
+    assert caught.value.where == stage.where
+    assert "rendered for Docker" in caught.value.hint
