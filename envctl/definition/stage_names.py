@@ -59,15 +59,15 @@ def circle(start: str, stages: Mapping[str, StageData]) -> list[str]:
 def without_unknown(service: ServiceData) -> ServiceData:
     """The service without copies from stages that do not exist, or that copy from themselves: what can be planned of it."""
     stages = service["stages"]
-    sound = {name for name in stages if not circle(name, stages)}
+    known = {name for name in stages if not circle(name, stages)}
 
-    def keep(steps: Sequence[StepData]) -> list[StepData]:
-        return [step for step in steps if step["step"] != "copy_from" or step["stage"] in sound]
+    def with_known(steps: Sequence[StepData]) -> list[StepData]:
+        return [step for step in steps if step["step"] != "copy_from" or step["stage"] in known]
 
     return {
         **service,
-        "build": keep(service["build"]),
+        "build": with_known(service["build"]),
         "stages": {
-            name: {**stage, "build": keep(stage["build"])} for name, stage in stages.items()
+            name: {**stage, "build": with_known(stage["build"])} for name, stage in stages.items()
         },
     }

@@ -163,7 +163,7 @@ Step: TypeAlias = (
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class BuildStage:
     """A build that another one copies files from, and the name that it has in the spec."""
 
     name: str
@@ -189,13 +189,13 @@ class Build:
     args: tuple[tuple[str, str], ...] = metadata_field(())
 
     @property
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> tuple[BuildStage, ...]:
         """The builds that it copies from, directly or by another stage: each once, before those that copy from it."""
-        stages: dict[str, Stage] = {}
+        stages: dict[str, BuildStage] = {}
         for step in self.steps:
             if isinstance(step, CopyFromStage) and step.digest not in stages:
                 stages |= {stage.build.digest: stage for stage in step.build.stages}
-                stages[step.digest] = Stage(step.stage, step.build)
+                stages[step.digest] = BuildStage(step.stage, step.build)
         return tuple(stages.values())
 
     @property

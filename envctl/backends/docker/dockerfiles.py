@@ -99,13 +99,13 @@ def dockerfile_context(
 def stage_names(build: Build) -> Mapping[str, str]:
     """The names of stages in the Dockerfile, by digest. Two stages of a build may have one name in the spec."""
     # FROM takes the name of a stage for that stage, even if an image of that name is meant.
-    taken = {*_RESERVED, *(plain_name(base.image)[0] for base in build.bases)}
+    used_names = {*_RESERVED, *(plain_name(base.image)[0] for base in build.bases)}
     names: dict[str, str] = {}
     for stage in build.stages:
         digest_of_build = stage.build.digest
-        name = f"{stage.name}-{digest_of_build[:12]}" if stage.name in taken else stage.name
+        name = f"{stage.name}-{digest_of_build[:12]}" if stage.name in used_names else stage.name
         names[digest_of_build] = name
-        taken.add(name)
+        used_names.add(name)
     return names
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from envctl.backends.vagrant import layout, options
 from envctl.backends.vagrant.names import SHARED
-from envctl.backends.vagrant.provision.stages import stage_problems
+from envctl.backends.vagrant.provision.stage_problems import stage_problems
 from envctl.backends.vagrant.unit import container
 from envctl.errors import Place, Problem
 from envctl.host.architectures import NATIVE

@@ -22,7 +22,7 @@ from envctl.backends.vagrant.layout import DesiredMachine
 from envctl.backends.vagrant.machine import vagrantfile
 from envctl.backends.vagrant.names import MachineNames, cache_folder
 from envctl.backends.vagrant.provision import build_runner, provision_script
-from envctl.backends.vagrant.provision.stages import require_no_stages
+from envctl.backends.vagrant.provision.stage_problems import require_no_stages
 from envctl.backends.vagrant.ssh import ssh_key
 from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
 from envctl.backends.vagrant.vagrant_cli import Vagrant

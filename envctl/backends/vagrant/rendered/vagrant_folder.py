@@ -22,7 +22,7 @@ from envctl.backends.vagrant import layout
 from envctl.backends.vagrant.machine import vagrantfile
 from envctl.backends.vagrant.names import vagrant_name
 from envctl.backends.vagrant.provision import provision_script
-from envctl.backends.vagrant.provision.stages import require_no_stages
+from envctl.backends.vagrant.provision.stage_problems import require_no_stages
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.backends.vagrant.rendered import box_catalogue, start_script
 from envctl.backends.vagrant.rendered.addresses import Network, machine_name
