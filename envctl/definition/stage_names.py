@@ -25,7 +25,7 @@ def all_steps(service: ServiceData) -> list[StepData]:
     return [step for _, steps in builds(service) for step in steps]
 
 
-def copied(steps: Iterable[StepData]) -> list[str]:
+def sources_of(steps: Iterable[StepData]) -> list[str]:
     """The stages that steps copy from, each once."""
     return list(dict.fromkeys(step["stage"] for step in steps if step["step"] == "copy_from"))
 
@@ -33,12 +33,12 @@ def copied(steps: Iterable[StepData]) -> list[str]:
 def reached(service: ServiceData) -> set[str]:
     """The stages that the build of a service copies from, directly or by another stage."""
     stages = service["stages"]
-    todo, names = copied(service["build"]), set[str]()
+    todo, names = sources_of(service["build"]), set[str]()
     while todo:
         name = todo.pop()
         if name in stages and name not in names:
             names.add(name)
-            todo += copied(stages[name]["build"])
+            todo += sources_of(stages[name]["build"])
     return names
 
 
@@ -47,7 +47,7 @@ def circle(start: str, stages: Mapping[str, StageData]) -> list[str]:
     todo, seen = [[start]], set[str]()
     while todo:
         trail = todo.pop()
-        for name in copied(stages[trail[-1]]["build"]):
+        for name in sources_of(stages[trail[-1]]["build"]):
             if name == start:
                 return [*trail, name]
             if name in stages and name not in seen:
