@@ -11,6 +11,7 @@ from envctl.plan.build_secrets import secret_names, secrets_to_build
 from envctl.plan.changes import Change
 from envctl.plan.model import Plan
 from envctl.plan.plan_changes import with_digests, with_recorded_digests
+from envctl.plan.secret_templates import secrets_of
 from envctl.plan.state import Observed
 from envctl.secrets.sources import SecretError
 from envctl.secrets.store import SecretStore
@@ -43,6 +44,12 @@ class PlanSecrets:
         self._all_needed = needed is None
         self._units = [unit for unit in plan.units if needed is None or unit.service in needed]
         self._names = sorted({secret.name for unit in self._units for secret in unit.run.secrets})
+        self._variables = {
+            secret: f"{variable} of {unit.service}"
+            for unit in self._units
+            for variable, template in unit.run.process.secret_env.items()
+            for secret in secrets_of(template)
+        }
 
     @property
     def desired_plan(self) -> Plan:
@@ -98,6 +105,12 @@ class PlanSecrets:
                 continue
             if digest is None:
                 not_evaluated.add(name)
+            elif digest and name in self._variables and b"\0" in self._store.value(name):
+                text = f"secret {name} has a zero byte in its value, and {self._variables[name]} is made of it"
+                hint = (
+                    f"no environment variable can have one: use the file instead, secrets: [{name}]"
+                )
+                problems.append(Problem(self._where(name), text, hint=hint))
             else:
                 known[name] = digest
         if problems:

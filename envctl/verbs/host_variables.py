@@ -10,6 +10,7 @@ from envctl.plan.model import Plan, ProbeKind, Unit
 from envctl.plan.state import Observed
 from envctl.plan.target import Target
 from envctl.planner.selection import select
+from envctl.progress import Progress, Stage
 from envctl.project import Project
 from envctl.session import Session
 from envctl.verbs.running_units import nothing_up
@@ -18,7 +19,8 @@ from envctl.verbs.running_units import nothing_up
 def host_variables(project: Project, target: Target, service: str = "") -> Mapping[str, str]:
     """WEB_HOST, WEB_PORT, WEB_PORT_8000 and WEB_URL of each unit that publishes ports.
 
-    With a service, also that service's `env`, with this host's addresses in place of other services' names.
+    With a service, also that service's `env`, with this host's addresses in place of other services' names. Variables
+    made of secrets are left out, which a note says.
     """
     session = Session(project, target, services=(service,) if service else ())
     session.include_existing()
@@ -30,6 +32,9 @@ def host_variables(project: Project, target: Target, service: str = "") -> Mappi
     variables = dict(_addresses(plan, observed))
     if unit is None:
         return variables
+    if omitted := sorted(unit.run.process.secret_env):
+        text = f"without {', '.join(omitted)}: made of secrets, which stay inside the environment"
+        project.report(Progress(service, Stage.NOTE, text))
     return {**variables, **_environment(unit, plan, observed)}
 
 

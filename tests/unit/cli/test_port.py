@@ -33,6 +33,7 @@ services:
       PEER: "db:5433"
       CLOSED: "db:99"
       NAME: database
+      API_KEY: {secret: token}
 """
 
 
@@ -79,7 +80,8 @@ def test_the_variables_of_an_environment_lead_to_its_published_ports(up: Run) ->
 
 
 def test_a_services_own_variables_name_this_hosts_addresses_and_no_secret(up: Run) -> None:
-    variables = up("env", "api-v2", "--json").json
+    done = up("env", "api-v2", "--json")
+    variables = done.json
     own = {
         name: variables[name] for name in ("DATABASE_URL", "QUEUE_URL", "PEER", "CLOSED", "NAME")
     }
@@ -92,6 +94,9 @@ def test_a_services_own_variables_name_this_hosts_addresses_and_no_secret(up: Ru
     }
     assert (variables["DB_HOST"], variables["DB_PORT"]) == ("127.0.0.1", "15433")
     assert not [name for name in variables if "token" in name.lower()]
+    assert "API_KEY" not in variables
+    assert "api-v2" in done.err
+    assert "without API_KEY: made of secrets, which stay inside the environment" in done.err
 
 
 @pytest.mark.parametrize(
