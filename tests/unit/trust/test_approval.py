@@ -54,7 +54,7 @@ def runs(project: Project) -> int:
 
 
 def _logs(workspace):
-    with pytest.raises(EnvctlError, match="there are no logs"):
+    with pytest.raises(EnvctlError, match="so it has no logs"):
         list(workspace.logs(DEV))
 
 
