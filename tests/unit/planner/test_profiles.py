@@ -96,6 +96,7 @@ def test_who_looks_knows_a_service_of_a_profile_while_it_exists(tmp_path: Path) 
     project.down()
 
 
+@pytest.mark.slow
 def test_a_service_of_a_profile_that_is_not_up_is_told_as_that(tmp_path: Path) -> None:
     project = Project(tmp_path, backend="memory")
     project.spec("""
