@@ -42,6 +42,16 @@ def reached(service: ServiceData) -> set[str]:
     return names
 
 
+def layers(stages: Mapping[str, StageData]) -> tuple[list[set[str]], set[str]]:
+    """The stages in layers, each of which copies from earlier ones only; and those that wait for a circle."""
+    left = {name: {*sources_of(stage["build"])} for name, stage in stages.items()}
+    ordered: list[set[str]] = []
+    while layer := {name for name, sources in left.items() if not sources & left.keys()}:
+        ordered.append(layer)
+        left = {name: sources for name, sources in left.items() if name not in layer}
+    return ordered, {*left}
+
+
 def circle(start: str, stages: Mapping[str, StageData]) -> list[str]:
     """The stages by which one copies from itself: from it to it; [] if it does not."""
     todo, seen = [[start]], set[str]()
@@ -59,7 +69,8 @@ def circle(start: str, stages: Mapping[str, StageData]) -> list[str]:
 def without_unknown(service: ServiceData) -> ServiceData:
     """The service without copies from stages that do not exist, or that copy from themselves: what can be planned of it."""
     stages = service["stages"]
-    known = {name for name in stages if not circle(name, stages)}
+    waiting = layers(stages)[1]
+    known = {name for name in stages if name not in waiting or not circle(name, stages)}
 
     def with_known(steps: Sequence[StepData]) -> list[StepData]:
         return [step for step in steps if step["step"] != "copy_from" or step["stage"] in known]

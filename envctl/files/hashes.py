@@ -75,7 +75,8 @@ class Hashes:
         OSError if it cannot be read; ChangedError if it keeps changing.
         """
         stored = self._before.get(path)
-        before = Known._make(stored) if stored else None
+        fits = isinstance(stored, list) and len(stored) == len(Known._fields)
+        before = Known(*stored) if stored and fits else None
         if before is not None and before[:4] == _signature(seen):
             self._now[path] = before
             return before
@@ -105,8 +106,8 @@ class Hashes:
             file = private_folder(self._root, _FOLDER) / self._file
             replace_file(file, b"%s\n%s" % (_head(data), data), mode=0o600, durable=False)
 
-    def _read(self) -> Mapping[str, list[Any]]:
-        """What was stored, by path; it is whole, since the checksum is right."""
+    def _read(self) -> Mapping[str, Any]:
+        """What was stored, by path; it is whole, since the checksum is right. Another version may have stored more."""
         try:
             folder = existing_folder(self._root, _FOLDER)
             if folder is None:
@@ -114,10 +115,10 @@ class Hashes:
             descriptor = open_private(folder / self._file, os.O_RDONLY)
             with os.fdopen(descriptor, "rb") as stream:
                 head, _, data = stream.read().partition(b"\n")
-            files: dict[str, list[Any]] = json.loads(data) if head == _head(data) else {}
-        except (EnvctlError, OSError, ValueError):
+            files = json.loads(data) if head == _head(data) else {}
+        except (EnvctlError, OSError, ValueError, RecursionError):
             return {}
-        return files
+        return files if isinstance(files, dict) else {}
 
 
 def _time_for(digest: str, before: Known | None) -> int:

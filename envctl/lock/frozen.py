@@ -26,6 +26,7 @@ from envctl.plan.model import (
     Build,
     DockerfileBuild,
     InstallPackages,
+    PipInstall,
     Plan,
     ReadyImage,
     Source,
@@ -307,6 +308,8 @@ def _require_packages_of_stages(build: Build, manifest: Manifest) -> None:
         for step in stage.build.steps:
             names = step.names if isinstance(step, InstallPackages) else ()
             missing = [name for name in names if name.partition("=")[0] not in manifest.packages]
+            if isinstance(step, PipInstall):
+                missing = [*step.packages, *([step.requirements] if step.requirements else [])]
             if missing:
                 raise EnvctlError(
                     f"the stage {stage.name} cannot be built offline: {', '.join(missing)} would have to be downloaded",

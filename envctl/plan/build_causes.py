@@ -110,6 +110,16 @@ def _own_causes(
 
 
 def _parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
+    yield from _own_parts(build)
+    if isinstance(build, Build):
+        # The stages that a stage copies from are stages of this build, too.
+        for stage in build.stages:
+            for part in _own_parts(stage.build):
+                yield part._replace(stage=stage.name)
+
+
+def _own_parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
+    """The parts of a build without those of its stages."""
     if build.platform:
         yield _Part(f"{_PLATFORM}{build.platform}", digest(build.platform))
     if isinstance(build, DockerfileBuild):
@@ -133,11 +143,6 @@ def _parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
         yield _Part(f"argument {name}", digest([name, value]))
     for step in build.steps:
         yield _Part(step_text(step), _step_digest(step, build.args), step.where)
-    for stage in build.stages:
-        # The stages that it copies from itself are stages of this build, too.
-        for part in _parts(stage.build):
-            if not part.stage:
-                yield part._replace(stage=stage.name)
 
 
 def _step_digest(step: Step, args: Collection[tuple[str, str]]) -> str:

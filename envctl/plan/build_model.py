@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import TypeAlias
 
@@ -82,13 +82,13 @@ class CopyFiles:
 class CopyFromStage:
     """A file or folder (`source`, absolute) of another build, put at `target` as `CopyFiles` would; modes stay.
 
-    `digest` is that of the other build, which has the name `stage` in the spec.
+    `digest` is that of the other build, which has the name `stage` in the spec; another name changes nothing.
     """
 
-    stage: str
     source: str
     target: str
     digest: str
+    stage: str = metadata_field("")
     build: Build = metadata_field()
     owner: str = ""
     where: Place | None = metadata_field()
@@ -192,10 +192,14 @@ class Build:
     def stages(self) -> tuple[BuildStage, ...]:
         """The builds that it copies from, directly or by another stage: each once, before those that copy from it."""
         stages: dict[str, BuildStage] = {}
-        for step in self.steps:
-            if isinstance(step, CopyFromStage) and step.digest not in stages:
-                stages |= {stage.build.digest: stage for stage in step.build.stages}
-                stages[step.digest] = BuildStage(step.stage, step.build)
+
+        def add(steps: Iterable[Step]) -> None:
+            for step in steps:
+                if isinstance(step, CopyFromStage) and step.digest not in stages:
+                    add(step.build.steps)
+                    stages[step.digest] = BuildStage(step.stage, step.build)
+
+        add(self.steps)
         return tuple(stages.values())
 
     @property

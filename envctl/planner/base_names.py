@@ -2,48 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
 
 from envctl.bases.catalogue import CATALOGUE
 from envctl.bases.families import known_distribution, without_apt, without_useradd
 from envctl.definition.names import ROOT_FILE
 from envctl.errors import Place, Problem
-from envctl.plan.model import Build, CreateUser, InstallPackages, Plan, Unit
+from envctl.plan.model import Base, Build, CreateUser, InstallPackages, Plan, Unit
 from envctl.plan.platforms import PLATFORMS, processor
 from envctl.planner.service_context import ServiceContext
 from envctl.suggest import nearest
+
+if TYPE_CHECKING:
+    from envctl.definition.keys.build_source import BaseData
 
 _TAKE = "take a base of Debian or Ubuntu (`envctl base list`), or build it by a Dockerfile of your own: dockerfile: …"
 
 
 def base_problems(context: ServiceContext, unit: Unit) -> Iterator[Problem]:
-    """Problems with the base of a service, and with building its unit from it."""
-    base = context.service["base"]
-    if base is None or not isinstance(unit.source, Build):
+    """Problems with the bases of a service and its stages, and with building its unit from them."""
+    service, source = context.service, unit.source
+    if service["base"] is None or not isinstance(source, Build):
         return
-    if (
-        base["name"]
-        and base["name"] not in CATALOGUE
-        and (problem := _unknown(context, base["name"]))
-    ):
+    problems = [*_problems(context, service["base"], service["packages"], source, ())]
+    for used in source.stages:
+        stage = service["stages"][used.name]
+        base = stage["base"] or service["base"]
+        problems += _problems(context, base, stage["packages"], used.build, ("stages", used.name))
+    # A stage without a base of its own has the service's.
+    yield from dict.fromkeys(problems)
+
+
+def _problems(
+    context: ServiceContext,
+    base: BaseData,
+    packages: Collection[str],
+    build: Build,
+    path: tuple[str, ...],
+) -> Iterator[Problem]:
+    """Problems with the base of the service or, at a `path`, of a stage."""
+    problem = _unknown(build.base, base["name"]) or _not_made(context, base["name"])
+    if problem:
         yield problem
         return
     image = base["image"] or base["name"]
-    if problem := _not_made(context, base["name"]):
-        yield problem
-        return
-    packages = context.service["packages"]
+    named = ".".join((context.name, *path))
     if packages and (family := without_apt(image)):
         yield Problem(
-            _place(context.where("packages")),
-            f"services.{context.name}: packages are installed by apt, which {_named(image, family)} lacks",
+            _place(context.where(*path, "packages")),
+            f"services.{named}: packages are installed by apt, which {_named(image, family)} lacks",
             hint=f"{_TAKE}; or install them in a `run` step",
         )
-    user = next((step.name for step in unit.source.steps if isinstance(step, CreateUser)), None)
+    user = next((step.name for step in build.steps if isinstance(step, CreateUser)), None)
     if user is not None and (family := without_useradd(image)):
         yield Problem(
-            _place(context.where("base")),
-            f"services.{context.name}: the user {user!r} is made by useradd, which {_named(image, family)} lacks",
+            _place(build.base.where),
+            f"services.{named}: the user {user!r} is made by useradd, which {_named(image, family)} lacks",
             hint=f"{_TAKE}; or write user: root, or a number",
         )
 
@@ -82,16 +97,16 @@ def _not_made(context: ServiceContext, name: str) -> Problem | None:
     )
 
 
-def _unknown(context: ServiceContext, name: str) -> Problem | None:
+def _unknown(base: Base, name: str) -> Problem | None:
     """A name that resembles a base of the catalogue: usually a typing error."""
-    distribution = known_distribution(name)
+    distribution = known_distribution(name) if name and name not in CATALOGUE else ""
     if not distribution:
         return None
     known = [other for other in CATALOGUE if other.startswith(f"{distribution}:")]
     suggestion = nearest(name, known)
     meant = f"if an image of that name is meant, write base: {{image: {name}}}"
     return Problem(
-        _place(context.where("base")),
+        _place(base.where),
         f"there is no base {name!r} in the catalogue",
         expected=", ".join(known),
         hint=f"did you mean {suggestion!r}? {meant}" if suggestion else meant,

@@ -85,7 +85,20 @@ def source(context: ServiceContext) -> Source:
 
 
 def _stage(name: str, context: ServiceContext) -> Build:
-    """The build of a stage of the service."""
+    """The build of a stage of the service, which is planned once. SpecError if it cannot be."""
+    key = (context.name, name)
+    if key not in context.stages:
+        try:
+            context.stages[key] = _planned_stage(name, context)
+        except SpecError as error:
+            context.stages[key] = error
+    planned = context.stages[key]
+    if isinstance(planned, SpecError):
+        raise planned
+    return planned
+
+
+def _planned_stage(name: str, context: ServiceContext) -> Build:
     stage = context.service["stages"][name]
     path = ("stages", name)
     platform_at = context.where("platform") if context.service["platform"] else None
@@ -234,7 +247,8 @@ def _own_steps(
         except SpecError as error:
             problems += error.problems
     if problems:
-        raise SpecError(tuple(problems))
+        # Several steps may copy from the same stage that cannot be planned.
+        raise SpecError(tuple(dict.fromkeys(problems)))
     return steps
 
 
@@ -294,13 +308,13 @@ def _step(
         case "copy_from":
             build = _stage(item["stage"], context)
             return CopyFromStage(
-                item["stage"],
                 item["source"],
                 item["target"],
                 build.digest,
-                build,
-                item["owner"],
-                where,
+                stage=item["stage"],
+                build=build,
+                owner=item["owner"],
+                where=where,
             )
         case "pip":
             return PipInstall(item["venv"], item["requirements"], tuple(item["packages"]), where)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from envctl.definition.resolved import Resolved
-from envctl.errors import Place
+from envctl.errors import Place, SpecError
 from envctl.files import HashedTree
 from envctl.lazy_dataclass import dataclass
+from envctl.plan.model import Build
 from envctl.planner.package_layers import PackageSets
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class ServiceContext:
     """The data that decides the users of all services."""
     copies: dict[tuple[str, tuple[str, ...]], HashedTree] = field(default_factory=dict)
     """The files of copies, by source and excluded patterns, for services that are planned together."""
+    stages: dict[tuple[str, str], Build | SpecError] = field(default_factory=dict)
+    """The builds of stages by service and name, or why there is none: several steps may copy from one stage."""
 
     @property
     def service(self) -> ServiceData:

@@ -238,8 +238,12 @@ def _shape(unit: Unit) -> str:
 
 def _blank_digest(build: Build) -> str:
     """The digest of a build, whatever is in the files that it and its stages take."""
-    steps = [_blank(step) for step in build.steps]
-    return build_digest(build.base, steps, build.template_digest)
+    digests: dict[str, str] = {}
+    # Each stage comes before those that copy from it.
+    for one_build in (*(stage.build for stage in build.stages), build):
+        steps = [_blank(step, digests) for step in one_build.steps]
+        digests[one_build.digest] = build_digest(one_build.base, steps, one_build.template_digest)
+    return digests[build.digest]
 
 
 def _spec_files(tree: SourceTree) -> Iterator[str]:
@@ -253,11 +257,12 @@ def is_spec(path: str) -> bool:
     return any(_within(path, place) for place in _SPEC)
 
 
-def _blank(step: Step) -> Step:
+def _blank(step: Step, digests: Mapping[str, str]) -> Step:
+    """The step without the content of files; `digests` are the blank ones of stages."""
     if isinstance(step, CopyFiles):
         return replace(step, content="")
     if isinstance(step, CopyFromStage):
-        return replace(step, digest=_blank_digest(step.build))
+        return replace(step, digest=digests[step.digest])
     return replace(step, text="") if isinstance(step, WriteFile) else step
 
 

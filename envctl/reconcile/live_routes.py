@@ -34,7 +34,7 @@ def routes(unit: Unit) -> Iterator[Route]:
     """The effects of all files that a unit copies, mounts or is restarted on."""
     source = unit.source
     if isinstance(source, DockerfileBuild):
-        why = "any instruction of the Dockerfile may {'replace' if isinstance(use, CopyFromStage) else 'use'} it"
+        why = "any instruction of the Dockerfile may use it"
         for path in dict.fromkeys((source.tree.origin, source.dockerfile)):
             yield Route(path, unit.name, "rebuilt", why, source.where)
     if isinstance(source, Build):

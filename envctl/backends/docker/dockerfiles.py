@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -17,8 +18,8 @@ from envctl.plan.model import Base, Build, CopyFromStage, RunCommand, Step
 from envctl.plan.platforms import plain_name
 
 NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
-_RESERVED: Final = ("context", "scratch")
-"""Names that mean something else to the builder."""
+_RESERVED: Final = re.compile(r"context|scratch|stage-\d+")
+"""Names that mean something else to the builder, which calls stages without a name stage-0, stage-1, …"""
 MEDIA: Final = "/media"
 """The mount point of files for build commands."""
 TRUSTING: Final[Mapping[str, str]] = {
@@ -99,11 +100,12 @@ def dockerfile_context(
 def stage_names(build: Build) -> Mapping[str, str]:
     """The names of stages in the Dockerfile, by digest. Two stages of a build may have one name in the spec."""
     # FROM takes the name of a stage for that stage, even if an image of that name is meant.
-    used_names = {*_RESERVED, *(plain_name(base.image)[0] for base in build.bases)}
+    used_names = {plain_name(base.image)[0] for base in build.bases}
     names: dict[str, str] = {}
     for stage in build.stages:
         digest_of_build = stage.build.digest
-        name = f"{stage.name}-{digest_of_build[:12]}" if stage.name in used_names else stage.name
+        is_taken = stage.name in used_names or _RESERVED.fullmatch(stage.name)
+        name = f"{stage.name}-{digest_of_build[:12]}" if is_taken else stage.name
         names[digest_of_build] = name
         used_names.add(name)
     return names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
@@ -19,6 +20,7 @@ from envctl.plan.digest import canonical, digest
 from envctl.plan.model import (
     Build,
     CopyFiles,
+    CopyFromStage,
     CreateUser,
     InstallPackages,
     Mount,
@@ -232,6 +234,14 @@ def _claims(unit: Unit, build: Build) -> Iterator[tuple[str, str, object, Place 
         elif isinstance(step, CopyFiles | WriteFile):
             for path, file in placed(step):
                 yield "file", path, (file, step.owner), step.where
+        elif isinstance(step, CopyFromStage):
+            name = posixpath.basename(step.source) if step.target.endswith("/") else ""
+            yield (
+                "file",
+                posixpath.join(step.target, name).rstrip("/"),
+                (step.digest, step.source, step.owner),
+                step.where,
+            )
     for volume in unit.run.volumes:
         place = unit.origins.get(f"volumes.{volume.name}") or unit.origins.get("volumes")
         yield "volume", volume.name, volume, place

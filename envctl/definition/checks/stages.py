@@ -1,12 +1,18 @@
-"""Checks of a service's stages: each is known, used, and does not copy from itself."""
+"""Checks of a service's stages: each is known, used, and does not copy from itself or through too many others."""
 
 from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
 
 from envctl.definition import stage_names
 from envctl.definition.checks.spec_to_check import SpecToCheck
 from envctl.definition.keys.service import ServiceData
 from envctl.definition.problems import suggestion
 from envctl.definition.tree import abbreviated
+
+DEEPEST: Final = 50
+"""How many stages may copy from each other in a row: far more than anybody needs, and far less than would exhaust the stack."""
 
 
 def check_stages(spec: SpecToCheck, name: str) -> None:
@@ -16,7 +22,9 @@ def check_stages(spec: SpecToCheck, name: str) -> None:
         return
     # A stage that a misspelt name meant would count as unused.
     if _are_known(spec, name, service):
-        _check_circles(spec, name, service)
+        layers, waiting = stage_names.layers(service["stages"])
+        _check_circles(spec, name, service, waiting)
+        _check_depth(spec, name, layers)
         _check_use(spec, name, service)
 
 
@@ -37,11 +45,14 @@ def _are_known(spec: SpecToCheck, name: str, service: ServiceData) -> bool:
     return are_known
 
 
-def _check_circles(spec: SpecToCheck, name: str, service: ServiceData) -> None:
+def _check_circles(
+    spec: SpecToCheck, name: str, service: ServiceData, waiting: Collection[str]
+) -> None:
     stages = service["stages"]
     reported: set[str] = set()
     for stage, data in stages.items():
-        circle = [] if stage in reported else stage_names.circle(stage, stages)
+        may_be_one = stage in waiting and stage not in reported
+        circle = stage_names.circle(stage, stages) if may_be_one else []
         if not circle:
             continue
         reported.update(circle)
@@ -57,6 +68,16 @@ def _check_circles(spec: SpecToCheck, name: str, service: ServiceData) -> None:
         )
 
 
+def _check_depth(spec: SpecToCheck, name: str, layers: Sequence[Collection[str]]) -> None:
+    if len(layers) > DEEPEST:
+        stage = min(layers[DEEPEST])
+        spec.problems.add(
+            spec.position_of_name(name, "stages", stage),
+            f"services.{name}: the stage {stage!r} copies through {DEEPEST} other stages or more",
+            expected=f"at most {DEEPEST} stages that copy from each other in a row",
+        )
+
+
 def _check_use(spec: SpecToCheck, name: str, service: ServiceData) -> None:
     unused = service["stages"].keys() - stage_names.reached(service)
     for stage in service["stages"]:
@@ -65,5 +86,5 @@ def _check_use(spec: SpecToCheck, name: str, service: ServiceData) -> None:
                 spec.position_of_name(name, "stages", stage),
                 f"services.{name}: nothing is copied from the stage {stage!r}, so it would never be built",
                 expected=f"a step such as copy_from: {{stage: {stage}, from: /out, to: /srv}}",
-                hint=f"or remove it: stages: {{{stage}: null}}",
+                hint="or remove the stage",
             )

@@ -21,8 +21,11 @@ def steps_using_registry(build: Build, root: Path) -> Iterator[NpmInstall]:
 
     Only lock files copied from the project at `root` by an earlier step count.
     """
-    for stage in build.stages:
-        yield from steps_using_registry(stage.build, root)
+    for one_build in (*(stage.build for stage in build.stages), build):
+        yield from _own_steps_using_registry(one_build, root)
+
+
+def _own_steps_using_registry(build: Build, root: Path) -> Iterator[NpmInstall]:
     files: dict[str, ContextFile] = {}
     for step in build.steps:
         match step:

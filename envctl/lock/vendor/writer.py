@@ -17,7 +17,15 @@ from envctl.lock.vendor.folder import FOLDER
 from envctl.lock.vendor.npm import steps_using_registry
 from envctl.lock.vendor.pins import extra_build_key, npm_packages, wheel_versions
 from envctl.lock.vendor.store import DEB, EXTRA, IMAGE, NPM, WHEEL, Store, VendoredFile
-from envctl.plan.model import Base, Build, DockerfileBuild, InstallPackages, ReadyImage, Source
+from envctl.plan.model import (
+    Base,
+    Build,
+    DockerfileBuild,
+    InstallPackages,
+    PipInstall,
+    ReadyImage,
+    Source,
+)
 from envctl.plan.text import step_text
 from envctl.progress import Progress, Stage
 
@@ -126,9 +134,14 @@ class VendorStoreWriter:
             )
             self._builder.report(Progress("vendor", Stage.NOTE, text))
         for stage in source.stages:
-            if any(isinstance(step, InstallPackages) for step in stage.build.steps):
+            downloads = InstallPackages | PipInstall
+            lost = [
+                *(["base"] if stage.build.base.image not in self._bases else []),
+                *(["packages"] if any(isinstance(s, downloads) for s in stage.build.steps) else []),
+            ]
+            if lost:
                 text = (
-                    f"{unit} cannot be built offline: the packages of its stage {stage.name}"
+                    f"{unit} cannot be built offline: {' and '.join(lost)} of its stage {stage.name}"
                     f" ({stage.build.where}) are in no image, so they are not kept"
                 )
                 self._builder.report(Progress("vendor", Stage.NOTE, text))

@@ -89,6 +89,31 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, name: str) -> None:
     assert says in texts.get(where, ""), texts
 
 
+def test_stages_in_a_long_row_are_a_mistake_and_many_beside_each_other_are_none(
+    tmp_path: Path,
+) -> None:
+    def services(stages: str, last: str) -> str:
+        return (
+            f"{HEAD}services:\n  api:\n    command: [a]\n    stages:\n{stages}    build: [{last}]\n"
+        )
+
+    def copied(name: str) -> str:
+        return f"{{copy_from: {{stage: {name}, from: /f, to: /g}}}}"
+
+    row = "".join(
+        f"      s{n}: {{build: [{copied(f's{n - 1}') if n else '{run: make}'}]}}\n"
+        for n in range(300)
+    )
+    beside = "".join(f"      s{n}: {{build: [{{run: make}}]}}\n" for n in range(300))
+
+    (told,) = problems(tmp_path, services(row, copied("s299")))
+    assert told.message == "services.api: the stage 's50' copies through 50 other stages or more"
+    assert told.where.column == 7
+    assert (
+        problems(tmp_path, services(beside, ", ".join(copied(f"s{n}") for n in range(300)))) == ()
+    )
+
+
 def test_an_image_has_no_stages(tmp_path: Path) -> None:
     told = problems(tmp_path, API.replace("  api:\n", "  api:\n    image: redis:7\n"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+import zlib
 
 import pytest
 
@@ -63,6 +64,11 @@ def test_what_was_changed_just_now_is_read_again(project, reads):
     assert len(reads) == 4
 
 
+def whole(data):
+    """What another version may have stored: it is whole, but of another shape."""
+    return b"envctl hashes 3 %08x\n%s" % (zlib.crc32(data), data)
+
+
 def one_digit_changed(data):
     digest = data.index(hashlib.sha256(b"print(1)\n").hexdigest().encode())
     return data[:digest] + bytes([data[digest] ^ 1]) + data[digest + 1 :]
@@ -78,6 +84,9 @@ def one_digit_changed(data):
         lambda data: data.replace(b"hashes 3", b"hashes 4"),
         lambda data: data + b"{}",
         one_digit_changed,
+        lambda _: whole(b"[]"),
+        lambda _: whole(b'{"main.py":5,"conf.py":[1]}'),
+        lambda _: whole(b"[" * 100_000),
     ],
 )
 def test_a_broken_cache_is_made_anew(old, reads, broken):

@@ -326,7 +326,7 @@ def for_arm(source: Source) -> Source:
 
 def test_what_a_stage_installs_is_an_input_with_the_name_of_the_stage(tmp_path):
     stage = build(packages("golang"), script("make"))
-    taken = CopyFromStage("compile", "/out", "/srv", stage.digest, stage)
+    taken = CopyFromStage("/out", "/srv", stage.digest, "compile", stage)
 
     lines = [item.line for item in inputs(build(packages("curl"), taken), tmp_path)]
 

@@ -104,6 +104,38 @@ def test_a_base_without_apt_that_needs_none_is_fine(tmp_path: Path) -> None:
     assert refused(tmp_path, "fedora:40", '    build: [{run: "dnf install -y nginx"}]\n') == ()
 
 
+@pytest.mark.parametrize(
+    ("stage", "where", "says"),
+    [
+        ("base: debian:bookwrm", "envctl.yaml:6:24", "there is no base 'debian:bookwrm' in the catalogue"),
+        ("base: {image: 'alpine:3'}, packages: [gcc]", "envctl.yaml:6:45",
+         "services.web.stages.c: packages are installed by apt, which the base alpine:3 lacks"),
+    ],
+)  # fmt: skip
+def test_the_base_of_a_stage_is_looked_at_as_that_of_a_service(
+    tmp_path: Path, stage: str, where: str, says: str
+) -> None:
+    service = (
+        (
+            f"    stages:\n      c: {{{stage}}}\n"
+            "    build: [{copy_from: {stage: c, from: /a, to: /b}}]\n"
+        )
+        .replace("    stages:\n      c:", "    stages: {c:", 1)
+        .replace("}\n", "}}\n", 1)
+    )
+    [problem] = refused(tmp_path, "debian:bookworm", service)
+    assert (str(problem.where), problem.message) == (where, says)
+
+
+def test_a_wrong_base_of_a_service_is_told_once_for_it_and_its_stages(tmp_path: Path) -> None:
+    service = (
+        "    stages: {c: {build: [{run: make}]}}\n"
+        "    build: [{copy_from: {stage: c, from: /a, to: /b}}]\n"
+    )
+    [problem] = refused(tmp_path, "debian:bookwrm", service)
+    assert str(problem.where) == "envctl.yaml:2:1"
+
+
 def test_what_stands_in_for_a_tag_is_no_distribution() -> None:
     assert without_apt("debian:bookworm@sha256:" + "a" * 64) == ""
     assert without_apt("alpine@sha256:" + "a" * 64) == "alpine"

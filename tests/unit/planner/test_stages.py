@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
+
+from envctl.errors import SpecError
 from envctl.plan.build_causes import build_causes, build_text
 from envctl.plan.build_secrets import build_secrets
 from envctl.plan.model import Build, Plan, RunCommand
@@ -91,7 +95,7 @@ def test_what_changed_in_a_stage_is_told(planned: Planner, app: Path) -> None:
 
     for before, after, told in (
         ("[golang]", "[golang, git]", ["stage compile: package git added"]),
-        ("debian:trixie", "debian:sid", ["stage assets: base image debian:trixie → debian:sid"]),
+        ("debian:trixie", "debian:trixie-slim", ["stage assets: base image debian:trixie → debian:trixie-slim"]),
         ("MODE: b", "MODE: c", ["stage compile: argument MODE changed"]),
         ("command: make", "command: make all",
          ["stage compile: build step changed: run sh: make all (was: run sh: make)"]),
@@ -123,3 +127,45 @@ def test_the_same_build_has_the_same_digest_whatever_its_stage_is_next_to(
 
     assert first.digest == second.digest
     assert [one.build.digest for one in first.stages] == [one.build.digest for one in second.stages]
+
+
+def chain(levels: int, copies: int = 1, extra: str = "") -> str:
+    """A service whose stages copy from each other in a row, each several times."""
+
+    def steps(stage: int) -> str:
+        return ", ".join(
+            f"{{copy_from: {{stage: s{stage}, from: /f, to: /g{n}}}}}" for n in range(copies)
+        )
+
+    stages = "".join(f"      s{n}: {{build: [{steps(n - 1)}]}}\n" for n in range(1, levels))
+    return (
+        "  api:\n    stages:\n"
+        f"      s0: {{build: [{{run: make}}{extra}]}}\n{stages}"
+        f"    build: [{steps(levels - 1)}]\n    command: [a]\n"
+    )
+
+
+def test_the_work_grows_with_the_stages_however_often_they_are_copied_from(
+    planned: Planner,
+) -> None:
+    build = source(planned(chain(40, copies=3)))
+
+    names = [stage.name for stage in build.stages]
+    parts = json.loads(build_text(build))
+    assert names == [f"s{n}" for n in range(40)]
+    # Bases, the user, the command of s0, and the copies.
+    assert len(parts) == 41 + 1 + 1 + 40 * 3
+
+
+def test_a_mistake_in_a_stage_is_told_once_however_often_it_is_copied_from(
+    planned: Planner,
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        planned(chain(20, copies=3, extra=", {copy: {from: nothing, to: /x}}"))
+    assert len(caught.value.problems) == 1
+
+
+def test_another_name_of_a_stage_changes_nothing(planned: Planner, app: Path) -> None:
+    renamed = API.replace("compile", "build")
+
+    assert source(planned(renamed)).digest == source(planned(API)).digest

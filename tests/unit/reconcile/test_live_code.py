@@ -94,6 +94,9 @@ def test_a_dockerfiles_context_is_rebuilt():
         return Unit("web", "web", source)
 
     assert reaction(of("1"), of("2")) is Reaction.REBUILD
+    assert {route.why for route in routes(of("1"))} == {
+        "any instruction of the Dockerfile may use it"
+    }
 
 
 def test_other_steps_wait_for_up_and_so_does_a_copy_of_the_spec():
@@ -201,7 +204,7 @@ def test_a_synced_unit_counts_as_made_of_the_build_as_long_as_it_is_the_same(tmp
 def test_a_file_of_a_stage_is_rebuilt_and_another_step_in_it_waits_for_up():
     def of(*steps: Step) -> Unit:
         build = Build(BASE, steps, build_digest(BASE, steps))
-        taken = CopyFromStage("compile", "/out", "/srv", build.digest, build)
+        taken = CopyFromStage("/out", "/srv", build.digest, "compile", build)
         return unit(taken, copy({"a": "1"}))
 
     before, after = of(copy({"go": "1"})), of(copy({"go": "2"}))

@@ -134,7 +134,7 @@ def test_records_of_another_kind_do_not_end_a_build(watch):
 def test_steps_of_a_stage_are_told_with_its_name_and_so_is_a_copy_that_finds_nothing(events):
     stage = build(script("make"))
     where = Place("envctl.yaml", 9, 9)
-    copy = CopyFromStage("compile", "/out/app", "/bin/", stage.digest, stage, where=where)
+    copy = CopyFromStage("/out/app", "/bin/", stage.digest, "compile", stage, where=where)
     watch = Watch(build(packages("curl"), copy), "web", events.append)
     send(watch, vertex("a", "[compile 2/2] RUN make", started=b"t"))
     send(watch, vertex("b", "[linux/arm64 stage-1 2/3] RUN apt", started=b"t"))

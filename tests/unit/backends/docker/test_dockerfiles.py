@@ -175,7 +175,7 @@ def test_a_step_reads_its_secrets_while_it_runs_and_no_other_does(up):
 def compiled(*steps, base=BASE):
     """A stage that compiles, and the copy out of it."""
     stage = build(*steps, base=base)
-    return CopyFromStage("compile", "/out/app", "/usr/local/bin/", stage.digest, stage)
+    return CopyFromStage("/out/app", "/usr/local/bin/", stage.digest, "compile", stage)
 
 
 def test_stages_come_before_the_image_in_one_dockerfile():
@@ -193,6 +193,12 @@ def test_stages_come_before_the_image_in_one_dockerfile():
         'COPY --from=compile --chown=web:web ["/out/app", "/usr/local/bin/"]',
         "ENTRYPOINT []",
     ]
+
+
+@pytest.mark.parametrize("name", ["stage-1", "context"])
+def test_a_stage_has_no_name_that_the_builder_gives(name):
+    copy = replace(compiled(script("make")), stage=name)
+    assert f"FROM debian:bookworm AS {name}-{copy.digest[:12]}" in instructions(text(copy))
 
 
 def test_a_stage_is_never_taken_for_a_base_or_for_another_stage():

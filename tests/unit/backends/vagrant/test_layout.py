@@ -190,9 +190,24 @@ def test_a_shared_build_installs_all_packages_first():
     assert isinstance(steps[0], InstallPackages)
 
 
+def test_what_is_copied_from_different_stages_to_one_place_cannot_share_a_machine():
+    def app(command, target):
+        stage = build(script(command))
+        return CopyFromStage("/out/app", target, stage.digest, "compile", stage)
+
+    one = unit("one", app("make one", "/usr/local/bin/"), options=SINGLE)
+    same = unit("two", app("make one", "/usr/local/bin/app"), options=SINGLE)
+    other = unit("two", app("make two", "/usr/local/bin/app"), options=SINGLE)
+
+    assert BACKEND.problems(plan(one, same)) == ()
+    assert [problem.message for problem in BACKEND.problems(plan(one, other))] == [
+        "two and one cannot share a machine: they differ in the file /usr/local/bin/app"
+    ]
+
+
 def test_a_build_in_a_machine_has_no_stages():
     stage = build(script("make"))
-    copy = CopyFromStage("compile", "/out", "/srv", stage.digest, stage)
+    copy = CopyFromStage("/out", "/srv", stage.digest, "compile", stage)
 
     (problem,) = BACKEND.problems(plan(unit("web", copy, options={"build": "provision"})))
 

@@ -389,7 +389,7 @@ def test_another_provider_is_refused_before_anything_is_done(folder, argv, envir
 
 def test_a_build_with_stages_is_not_rendered_and_the_error_names_its_place():
     stage = build(packages("golang"))
-    copy = CopyFromStage("compile", "/out", "/srv", stage.digest, stage)
+    copy = CopyFromStage("/out", "/srv", stage.digest, "compile", stage)
 
     with pytest.raises(EnvctlError) as caught:
         vagrant_folder.artifacts(plan(unit("web", copy)))
