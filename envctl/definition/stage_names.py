@@ -43,7 +43,7 @@ def reached(service: ServiceData) -> set[str]:
 
 
 def layers(stages: Mapping[str, StageData]) -> tuple[list[set[str]], set[str]]:
-    """The stages in layers, each of which copies from earlier ones only; and those that wait for a circle."""
+    """Group the stages into layers that copy only from earlier layers. The second result is stages that depend on a circle."""
     left = {name: {*sources_of(stage["build"])} for name, stage in stages.items()}
     ordered: list[set[str]] = []
     while layer := {name for name, sources in left.items() if not sources & left.keys()}:

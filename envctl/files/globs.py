@@ -84,7 +84,7 @@ class Globs:
         """The numbers, in order, of the patterns that match with this last name."""
         if not state.places or (
             not name.endswith(self._tails)
-            # What a pattern begins with is to be found only by one that is at its beginning.
+            # At the start of a path, a pattern without a fixed end matches only names that begin as it does.
             and not (self._heads and (state is not self.start or name.startswith(self._heads)))
         ):
             return ()

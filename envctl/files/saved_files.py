@@ -29,7 +29,7 @@ _Seen: TypeAlias = tuple[int, ...] | None
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What is watched: folders with all that is in them, and single files. Paths are relative to the project."""
+    """The watched paths, relative to the project: folders with everything in them, and single files."""
 
     folders: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()
@@ -78,7 +78,7 @@ class SavedFiles:
                 return
 
     def _folders(self, watched: Watched) -> dict[str, _Seen]:
-        """The folders that exist, each with what tells it from one that takes its place."""
+        """The existing folders, each with its identity, which shows whether another one has taken its place."""
         seen = {path: self._seen(path) for path in watched.folders}
         return {path: identity[:2] for path, identity in seen.items() if identity is not None}
 
@@ -116,7 +116,7 @@ class SavedFiles:
         return Path(path).relative_to(self._root).as_posix()
 
     def _counts(self, path: str) -> bool:
-        """Whether a file is none that no copy takes, such as an editor's."""
+        """Whether a copy may take the file. No copy takes temporary files of editors."""
         try:
             parts = Path(path).relative_to(self._root).parts
         except ValueError:

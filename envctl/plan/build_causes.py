@@ -146,7 +146,7 @@ def _own_parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
 
 
 def _step_digest(step: Step, args: Collection[tuple[str, str]]) -> str:
-    """A digest of a step without what other parts tell: build arguments, and what is in a stage."""
+    """A digest of a step without build arguments and the content of stages, which are parts themselves."""
     if isinstance(step, RunCommand) and args:
         env = {name: value for name, value in step.env.items() if (name, value) not in args}
         return digest(replace(step, env=env))

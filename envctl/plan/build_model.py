@@ -190,7 +190,7 @@ class Build:
 
     @property
     def stages(self) -> tuple[BuildStage, ...]:
-        """The builds that it copies from, directly or by another stage: each once, before those that copy from it."""
+        """The builds that it copies from, directly or through another stage. Each comes once, before the builds that copy from it."""
         stages: dict[str, BuildStage] = {}
 
         def add(steps: Iterable[Step]) -> None:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -188,8 +189,7 @@ def _look(checkout: Project) -> None:
 
 def _restart(checkout: Project) -> None:
     before = checkout.ids()
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    time.sleep(1)
+    moment = datetime.now(UTC).isoformat()
     assert "> restart web" in envctl(checkout, "restart", "web")
     assert answer(checkout) == "2 questions!\n"
     assert checkout.ids() == before

@@ -1,7 +1,7 @@
-"""Machines of one-offs whose unit is not up: made or started for a command, and removed or shut down after it.
+"""Machines for one-off commands of units that are not up. They are made or started for a command, and removed or shut down after it.
 
-Whoever uses a machine so is in its stamp, beside its units: no command sees a unit there, and `up` takes the machine over
-as it is. The last to leave ends it; what a killed run left, the next run ends.
+The machine's stamp lists the runs that use it, next to its units. Other commands see no unit in it, and `up` takes the
+machine over. The last run cleans up. If a run was killed, the next one cleans up.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class OneOffMachine:
-    """The machine for one one-off of a unit. Whoever borrows it, or gives it back, has the environment to itself."""
+    """The machine for one command of a unit. The caller holds the environment's lock while it borrows or returns the machine."""
 
     def __init__(
         self, unit: Unit, names: MachineNames, machines: Machines, lifecycle: UnitLifecycle
@@ -45,7 +45,7 @@ class OneOffMachine:
 
     @property
     def is_borrowed(self) -> bool:
-        """Whether it has to be given back: it was made, started or changed for the one-off."""
+        """Whether the machine was made, started or changed for the command, and so has to be returned."""
         return bool(self._name)
 
     def shares(self, domain: Domain) -> bool:
@@ -54,7 +54,7 @@ class OneOffMachine:
         return layout.is_shared(self._unit) if note is None else bool(note.get("shared"))
 
     def borrow(self) -> Domain:
-        """The machine, which runs and has all that the unit needs."""
+        """Return the running machine, after setting up everything that the unit needs."""
         for other in libvirt.domains(f"{self._names.prefix}_").values():
             if other.one_offs and not (other.running and _living(other.one_offs["users"])):
                 self._end(other)
@@ -70,7 +70,7 @@ class OneOffMachine:
         return self._set_up(self._on(name, domain), domain)
 
     def _on(self, name: str, domain: Domain | None) -> Domain:
-        """The machine, made or started if need be."""
+        """Make or start the machine if necessary, and return it."""
         if domain is None or not (domain.units or domain.one_offs):
             return self._lifecycle.machine_for(self._unit)
         if self._unit.name not in domain.units and layout.is_shared(self._unit):
@@ -78,7 +78,7 @@ class OneOffMachine:
         return self._control.running(name)
 
     def _require_usable(self, domain: Domain) -> None:
-        """EnvctlError if a machine that others are in would have to be another one for this unit."""
+        """EnvctlError if the unit needs another machine than the one that other units are in."""
         if not self._lifecycle.is_usable(domain, self._unit):
             raise EnvctlError(
                 f"{self._unit.name} shares a machine, which was made of an earlier spec",
@@ -87,7 +87,7 @@ class OneOffMachine:
             )
 
     def _set_up(self, domain: Domain, before: Domain | None) -> Domain:
-        """Note the one-off in the machine, and put in place what its unit needs."""
+        """Record the run in the machine's stamp, and set up everything that the unit needs."""
         was_on = before is not None and _is_on(before)
         known = before.one_offs if before is not None and was_on else {}
         one_offs = {
@@ -105,18 +105,18 @@ class OneOffMachine:
         return noted
 
     def give_back(self) -> None:
-        """Leave the machine; if nobody else uses it, it is as it was before, or gone."""
+        """Stop using the machine. If no other run uses it, remove it or restore its former state."""
         domain = self._control.domain(self._name)
         if domain is None:
             return
         if not self._noted:
             if not domain.units and not domain.one_offs:
-                # Interrupted while it was made.
+                # The run was interrupted while it made the machine.
                 self._control.remove(self._name)
             return
         users = domain.one_offs.get("users", ())
         if self._user not in users:
-            # It was taken down meanwhile, and is another one now.
+            # `down` has removed that machine meanwhile; this is a new one.
             return
         others = [user for user in _living(users) if user != self._user]
         if others:
@@ -126,7 +126,7 @@ class OneOffMachine:
             self._end(domain)
 
     def _end(self, domain: Domain) -> None:
-        """Remove a machine that was there for one-offs only; take them out of one that has units."""
+        """Remove a machine without units. In a machine with units, remove what was set up for commands."""
         if domain.units:
             self._take_out(domain)
         else:
@@ -134,7 +134,7 @@ class OneOffMachine:
         self._control.spread_names()
 
     def _take_out(self, domain: Domain) -> None:
-        """Remove what one-offs have in a machine; it is shut down again if it was started for them, and nothing runs."""
+        """Remove what was set up for commands. Shut the machine down if it was started for them and no unit runs."""
         stamp = {key: value for key, value in (domain.stamp or {}).items() if key != ONE_OFFS}
         if domain.running:
             machine = self._machines.ssh_machine(domain)
@@ -160,6 +160,6 @@ def _living(users: Sequence[str]) -> list[str]:
 
 
 def _guests(domain: Domain) -> Sequence[str]:
-    """The units that a machine has for one-offs only."""
+    """The units that were set up only for commands."""
     one_offs: Mapping[str, Any] = domain.one_offs
     return [unit for unit in one_offs["units"] if unit not in domain.units]

@@ -113,7 +113,7 @@ def names_inside(domain: Domain, names: Mapping[str, Sequence[str]]) -> Mapping[
     """The names as seen in one machine. Units that share a machine find each other on its loopback."""
     inside = dict(names)
     if not domain.units and domain.one_offs:
-        # Others do not find what is there for a command only; its own name it has to know.
+        # Other units must not find a unit that is there only for a command; the unit itself must know its own name.
         inside[domain.address] = sorted(domain.one_offs["units"])
     if any(unit.get("shared") for unit in domain.units.values()) and domain.address in inside:
         inside["127.0.0.1"] = inside.pop(domain.address)

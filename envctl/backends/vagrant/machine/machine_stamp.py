@@ -57,7 +57,7 @@ def with_unit(stamp: Mapping[str, Any], unit: str, **more: Any) -> Mapping[str, 
 
 
 def after_start(one_offs: Mapping[str, Any], unit: str) -> Mapping[str, Any]:
-    """What a stamp has of one-offs after a unit was started: it is up now, and so is its machine."""
+    """The part of a stamp about one-off commands, after a unit was started: the unit and its machine are up from now on."""
     if not one_offs:
         return {}
     others = [other for other in one_offs["units"] if other != unit]
