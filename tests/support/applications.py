@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from tests.support.project import TREE
+
 _EXPRESS = """\
 const express = require("express");
 const app = express();
@@ -13,36 +15,27 @@ app.get("/healthz", (request, response) => response.send("ok"));
 app.get("/", (request, response) => response.send("hello from Express\\n"));
 app.listen(process.env.PORT || 3000);
 """
-_REDIS_PAGE = """\
-import os
-import redis
-from flask import Flask
+_EXPRESS_MARIADB = """\
+const express = require("express");
+const mysql = require("mysql2/promise");
 
-app = Flask(__name__)
-store = redis.Redis.from_url(os.environ["REDIS_URL"])
-
-
-@app.route("/")
-def page():
-    return f"visits: {store.incr('visits')}\\n"
+const { DB_HOST: host, DB_USER: user, DB_PASSWORD: password, DB_NAME: database, PORT } = process.env;
+const pool = mysql.createPool({ host, user, password, database });
+const app = express();
+app.get("/", async (request, response) => {
+  await pool.query("CREATE TABLE IF NOT EXISTS visits (id INT AUTO_INCREMENT PRIMARY KEY)");
+  const [added] = await pool.query("INSERT INTO visits () VALUES ()");
+  response.send(`visits: ${added.insertId}\\n`);
+});
+app.listen(PORT);
 """
-_FASTAPI = """\
-import os
-import psycopg
-from fastapi import FastAPI
-
-app = FastAPI()
-
-
-@app.get("/healthz")
-def health():
-    return "ok"
-
-
-@app.get("/")
-def read():
-    with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
-        return connection.execute("SELECT 'hello from ' || current_user").fetchone()[0]
+_PHP_MARIADB = """\
+<?php
+$source = sprintf('mysql:host=%s;dbname=%s', getenv('DB_HOST'), getenv('DB_NAME'));
+$database = new PDO($source, getenv('DB_USER'), getenv('DB_PASSWORD'));
+$database->exec('CREATE TABLE IF NOT EXISTS visits (id INT AUTO_INCREMENT PRIMARY KEY)');
+$database->exec('INSERT INTO visits () VALUES ()');
+echo 'visits: ', $database->lastInsertId(), "\\n";
 """
 _GO = """\
 package main
@@ -57,38 +50,6 @@ func main() {
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "hello from Go") })
 	log.Fatal(http.ListenAndServe(":8080", nil))
 }
-"""
-_MANAGE = """\
-import os
-import sys
-from django.core.management import execute_from_command_line
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
-execute_from_command_line(sys.argv)
-"""
-_SETTINGS = """\
-import os
-SECRET_KEY = "for development"
-DEBUG = True
-ROOT_URLCONF = "shop.urls"
-INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth"]
-DATABASES = {"default": {
-    "ENGINE": "django.db.backends.postgresql", "NAME": os.environ["DB_NAME"], "USER": os.environ["DB_USER"],
-    "PASSWORD": os.environ["DB_PASSWORD"], "HOST": os.environ["DB_HOST"],
-}}
-"""
-_URLS = """\
-from django.contrib.auth.models import User
-from django.http import HttpResponse
-from django.urls import path
-
-urlpatterns = [path("", lambda request: HttpResponse(f"users: {User.objects.count()}\\n"))]
-"""
-_CELERY = """\
-import os
-from celery import Celery
-
-app = Celery("shop", broker=os.environ["CELERY_BROKER_URL"])
 """
 _WORKER = 'import time\nwhile True:\n    print("working", flush=True)\n    time.sleep(5)\n'
 _SERVER = """\
@@ -106,23 +67,19 @@ class Handler(BaseHTTPRequestHandler):
 HTTPServer(("", int(os.environ.get("PORT", "8000"))), Handler).serve_forever()
 """
 
+EXAMPLES: Final = ("flask-redis", "fastapi-postgresql", "django-celery")
+"""Applications that are in `examples/`, there with the spec that `init` writes."""
+
+
+def _example(name: str) -> Mapping[str, str]:
+    """The files of an example without those that envctl or a reader needs."""
+    folder = TREE / "examples" / name
+    files = (path for path in folder.rglob("*") if path.suffix in {".py", ".txt"})
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in files}
+
+
 APPLICATIONS: Final[Mapping[str, Mapping[str, str]]] = {
-    "flask-redis": {"requirements.txt": "flask\nredis\n", "app.py": _REDIS_PAGE},
-    "fastapi-postgresql": {
-        "requirements.txt": "fastapi\nuvicorn\npsycopg[binary]\n",
-        "main.py": _FASTAPI,
-    },
-    "django-celery": {
-        "requirements.txt": "django\ncelery[redis]\nredis\npsycopg[binary]\n",
-        "manage.py": _MANAGE,
-        "shop/__init__.py": "",
-        "shop/settings.py": _SETTINGS,
-        "shop/urls.py": _URLS,
-        "shop/celery.py": _CELERY,
-        "shop/wsgi.py": "import os\nfrom django.core.wsgi import get_wsgi_application\n"
-        'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n'
-        "application = get_wsgi_application()\n",
-    },
+    **{name: _example(name) for name in EXAMPLES},
     "uv": {
         "pyproject.toml": '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.12"\n'
         'dependencies = ["flask>=3", "pymysql"]\n',
@@ -147,6 +104,10 @@ APPLICATIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "package.json": '{"main": "lib/$${x}.js", "dependencies": {"mysql2": "*", "mongoose": "*"}, "scripts": {"build": "true"}}',
         "lib/$${x}.js": "process.env.DB_HOST; server.listen(4000, '127.0.0.1')",
         "package-lock.json": "{}",
+    },
+    "express-mariadb": {
+        "package.json": '{"dependencies": {"express": "^4.21.0", "mysql2": "^3.11.0"}, "scripts": {"start": "node server.js"}}',
+        "server.js": _EXPRESS_MARIADB,
     },
     "vite": {
         "package.json": '{"devDependencies": {"vite": "^5"}, "scripts": {"build": "vite build"}}',
@@ -174,6 +135,10 @@ APPLICATIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "composer.json": '{"require": {"php": ">=8", "ext-mbstring": "*", "monolog/monolog": "^3"}}',
         "public/index.php": '<?php new PDO("pgsql:host=" . getenv("PGHOST"));\n',
         "src/Shop.php": "<?php\n",
+    },
+    "php-mariadb": {
+        "composer.json": '{"require": {"php": ">=8", "ext-pdo_mysql": "*"}}',
+        "public/index.php": _PHP_MARIADB,
     },
     "maven": {
         "pom.xml": "<project><dependency><artifactId>postgresql</artifactId></dependency></project>",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.applications import APPLICATIONS, write_application
+from tests.support.applications import APPLICATIONS, EXAMPLES, write_application
+from tests.support.project import TREE
 from tests.unit.cli.conftest import Run, envctl
 
 __all__ = ["envctl"]
@@ -45,6 +46,7 @@ EXPECTED = {
     "python": ("a Python program", "/opt/web/bin/python server.py", "PORT: 8000"),
     "express": ("an Express application", "npm start", "http://127.0.0.1:3000/healthz"),
     "node-mysql": ("a Node.js application", "node --watch", "mongoose talks to MongoDB, which is not in the catalogue"),
+    "express-mariadb": ("an Express application", "extends: catalogue/mariadb", "DB_HOST: db"),
     "vite": ("a page that Vite builds", "npx vite --host", "npx vite preview"),
     "go": ("a program in Go", "go run .", "base: debian:bookworm"),
     "go-files": ("a program in Go", "copy_from: {stage: compile from: /out/web to: /usr/local/bin/web}", "stages: null"),
@@ -53,6 +55,7 @@ EXPECTED = {
     "sinatra": ("an application in Ruby", "bundle exec ruby app.rb", "tcp: 4567"),
     "php": ("a site in PHP", "apache2ctl", "DocumentRoot /srv/web\n"),
     "composer": ("a site in PHP", "php-mbstring, php-pgsql", "./src: /srv/web/src"),
+    "php-mariadb": ("a site in PHP", "extends: catalogue/mariadb", "packages: [apache2 libapache2-mod-php php-cli php-mysql]"),
     "maven": ("an application in Java", "mvn --batch-mode", "tcp: 9000"),
     "gradle": ("an application in Java", "sh ./gradlew", "build/libs"),
     "static": ("a static site", "build: !append", ".: {target: /srv/www, read_only: true}"),
@@ -78,6 +81,16 @@ def test_an_application_is_recognized(envctl: Run, tmp_path: Path, name: str) ->
     plain = spec.replace("'", "")
     for text in texts:
         assert text in plain or text in plain.replace(",", ""), plain
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_has_the_spec_that_init_writes(envctl: Run, tmp_path: Path, name: str) -> None:
+    write_application(name, tmp_path)
+
+    assert envctl("-C", str(tmp_path), "init", "--yes", "--name", name).code == 0
+
+    written = (tmp_path / "envctl.yaml").read_text()
+    assert (TREE / "examples" / name / "envctl.yaml").read_text() == written
 
 
 def test_short_steps_are_on_one_line_and_scripts_are_not(envctl: Run, tmp_path: Path) -> None:
