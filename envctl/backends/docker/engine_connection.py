@@ -46,9 +46,9 @@ class Connection:
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
-        # If an answer is abandoned halfway, such as a followed log, nothing else closes the socket.
-        self._closer = weakref.finalize(self, connected.close)
-        self._closer.atexit = False
+        # Nothing else closes the socket if an answer is abandoned halfway, such as a followed log, or if an interrupt
+        # arrives just before a handed-over connection is closed.
+        weakref.finalize(self, connected.close).atexit = False
         self.patience = Patience()
         self._ahead = b""
         self._at = 0
@@ -95,8 +95,7 @@ class Connection:
         return self._at == len(self._ahead) and not poll.poll(0)
 
     def hand_over(self) -> tuple[socket.socket, bytes]:
-        """The socket, which the caller closes from now on, and the rest of the buffer."""
-        self._closer.detach()
+        """The socket and the rest of the buffer. The socket is closed with this connection."""
         return self.socket, self.read_ahead()
 
     def close(self) -> None:

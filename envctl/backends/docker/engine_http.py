@@ -127,7 +127,7 @@ class Response:
             self._connection.patience = patience
 
     def take_over(self) -> tuple[socket.socket, bytes]:
-        """The connection, and what the engine sent on it right after the header."""
+        """The socket, and what the engine sent on it right after the header. Keep this answer as long as the socket is used."""
         connection = self._connection
         if connection is None:
             raise EngineConnectionError(

@@ -147,7 +147,7 @@ def test_a_connection_that_is_taken_over_has_what_came_with_the_head():
     assert ahead == b"first"
 
 
-@pytest.mark.parametrize("abandoned", ["answer", "transport"])
+@pytest.mark.parametrize("abandoned", ["answer", "transport", "handed-over connection"])
 def test_an_abandoned_connection_is_closed_even_where_it_is_part_of_a_cycle(abandoned):
     """Python warns of a socket that nobody closed, at whatever happens to run when it notices."""
     ours, theirs = socket.socketpair()
@@ -158,6 +158,8 @@ def test_an_abandoned_connection_is_closed_even_where_it_is_part_of_a_cycle(aban
     answer = ask(transport)
     if abandoned == "transport":
         assert answer.content() == b"a"
+    if abandoned == "handed-over connection":
+        answer.take_over()
     cycle: list[object] = [transport, answer]
     cycle.append(cycle)
     with warnings.catch_warnings(record=True) as warned:
