@@ -112,6 +112,9 @@ def _candidates(words: Sequence[str], begun: str, group: Group, shell: str) -> S
         raise _NotSure
     if isinstance(place, Group):
         return list(place.commands)
+    if words and words[-1].startswith("-") and words[-1] != "--":
+        # Typer completes the value of such an option even among the words of another program, as in `exec web CMD --set`.
+        raise _NotSure
     function = load(place)
     line = _Line.of_command(function)
     left = line.take(left)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from envctl.cli.app import command_line
@@ -36,6 +36,7 @@ def by_typer(environ, monkeypatch, capsys) -> str:
 @given(
     st.lists(st.sampled_from(WORDS), max_size=4), st.booleans(), st.sampled_from(["bash", "zsh"])
 )
+@example(words=["exec", "up", "--set"], ended=True, shell="bash")
 def test_where_it_answers_typer_says_the_same(shop, monkeypatch, capsys, words, ended, shell):
     line = " ".join(["envctl", *words]) + (" " if ended else "")
     environ = {

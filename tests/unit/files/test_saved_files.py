@@ -46,7 +46,6 @@ def until(batches: Queue[frozenset[str]], *paths: str) -> frozenset[str]:
     return found
 
 
-@pytest.mark.slow
 def test_saved_renamed_and_removed_files_are_told_and_an_editors_own_are_not(tmp_path, saved):
     (tmp_path / "app/.a.py.swp").write_text("x")
     (tmp_path / "app/a.py~").write_text("x")
@@ -59,7 +58,6 @@ def test_saved_renamed_and_removed_files_are_told_and_an_editors_own_are_not(tmp
     assert until(saved, "app/b.py") == {"app/b.py"}
 
 
-@pytest.mark.slow
 def test_a_file_that_is_replaced_and_a_folder_that_comes_back_are_still_watched(tmp_path, saved):
     (tmp_path / "new").write_text("2")
     (tmp_path / "new").replace(tmp_path / "tool")
@@ -73,7 +71,6 @@ def test_a_file_that_is_replaced_and_a_folder_that_comes_back_are_still_watched(
     until(saved, "app/c.py")
 
 
-@pytest.mark.slow
 def test_a_switch_of_branches_is_one_batch(tmp_path, saved):
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git/index.lock").touch()

@@ -17,8 +17,6 @@ from tests.support.paper import BASE
 from tests.support.project import Project
 from tests.unit.cli.conftest import envctl
 
-pytestmark = pytest.mark.slow
-
 __all__ = ["envctl"]
 
 
