@@ -46,7 +46,7 @@ def fit(method: str, path: str, answer: Any, *, shown: str = "") -> Any:
             raise AnswerError(method, url, f"it is {_called(answer)}, not {_called(kind())}")
         for item in _items(method, url, answer, part):
             _fit(method, url, item, keys)
-        break
+        return answer
     return answer
 
 

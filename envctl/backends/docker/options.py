@@ -164,7 +164,7 @@ def _unknown(name: str) -> InvalidOption:
         return InvalidOption(name, f"{name} is not accepted in options.docker", hint=_REFUSED[name])
     from difflib import get_close_matches
 
-    matches = get_close_matches(name, _OPTIONS, n=1)
+    matches = get_close_matches(name, _OPTIONS)
     hint = f"did you mean {matches[0]!r}?" if matches else ""
     return InvalidOption(
         name, f"options.docker has no {name!r}", "one of " + ", ".join(_OPTIONS), hint

@@ -44,9 +44,13 @@ def copy_form(source: str, target: str) -> Quoted:
 
 
 def _path(text: str) -> str:
-    units = expanded(text).encode("utf-16-be", "surrogatepass")
-    codes = [high << 8 | low for high, low in zip(units[::2], units[1::2], strict=True)]
-    return '"' + "".join(chr(c) if _PLAIN.match(chr(c)) else f"\\u{c:04x}" for c in codes) + '"'
+    return '"' + "".join(map(_path_char, expanded(text))) + '"'
+
+
+def _path_char(char: str) -> str:
+    if _PLAIN.match(char):
+        return char
+    return f"\\u{ord(char):04x}" if char.isascii() else json.dumps(char)[1:-1]
 
 
 def expanded(text: str) -> str:

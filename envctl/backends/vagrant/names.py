@@ -51,7 +51,7 @@ class MachineNames:
     @property
     def _checkout(self) -> str:
         """The prefix of all environments of the checkout."""
-        folder = re.sub(r"[^a-z0-9]+", "-", Path(self.scope.origin).name.lower()).strip("-")[:40]
+        folder = "-".join(re.findall(r"[a-z0-9]+", Path(self.scope.origin).name.lower()))[:40]
         return f"{folder or 'project'}-{self.scope.project_id}"
 
     @property

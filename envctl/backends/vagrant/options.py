@@ -54,7 +54,7 @@ def problems(options: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     mistakes = []
     for name, value in options.items():
         if name not in EXPECTED:
-            similar = get_close_matches(name, EXPECTED, n=1)
+            similar = get_close_matches(name, EXPECTED)
             hint = f"did you mean {similar[0]!r}?" if similar else ""
             expected = "one of " + ", ".join(EXPECTED)
             mistakes.append((name, f"no such option: options.vagrant.{name}", expected, hint))
@@ -96,22 +96,24 @@ def cpus(unit: Unit) -> int:
 
 def missing_memory(unit: Unit) -> int:
     """How many MiB the configured memory is below the unit's limit plus the machine's own needs; 0 if it is enough."""
-    configured, limit = _size(unit.run.options.get("memory", "")), unit.run.resources.memory
-    return max(0, limit + _OVERHEAD - configured) // _MEGABYTE if configured and limit else 0
+    configured, limit = _size(unit.run.options.get("memory")), unit.run.resources.memory
+    if not configured or not limit:
+        return 0
+    return max(0, (limit + _OVERHEAD - configured) // _MEGABYTE)
 
 
 def memory(unit: Unit) -> int:
     """The machine's memory in MiB."""
-    size = _size(unit.run.options.get("memory", ""))
+    size = _size(unit.run.options.get("memory"))
     limit = unit.run.resources.memory
     return (size or (limit + _OVERHEAD if limit else _DEFAULT_MEMORY)) // _MEGABYTE
 
 
 def memory_together(units: Sequence[Unit]) -> int:
     """The memory of one machine for all these units, in MiB."""
-    sizes = [_size(unit.run.options.get("memory", "")) or 0 for unit in units]
+    sizes = filter(None, (_size(unit.run.options.get("memory")) for unit in units))
     limits = sum(unit.run.resources.memory or _DEFAULT_MEMORY - _OVERHEAD for unit in units)
-    return max(*sizes, limits + _OVERHEAD) // _MEGABYTE
+    return max([limits + _OVERHEAD, *sizes]) // _MEGABYTE
 
 
 def stop_signal(unit: Unit) -> str:

@@ -93,6 +93,12 @@ def test_an_answer_without_its_list_is_told(answer):
         fit("/volumes", answer)
 
 
+def test_a_wrong_answer_is_told_with_the_request_as_it_was_sent():
+    for shown, told in (("", "/volumes"), ("/v1.44/volumes?a=1", r"/v1\.44/volumes\?a=1")):
+        with pytest.raises(AnswerError, match=rf"answer to GET {told}: "):
+            fit_answer("GET", "/volumes", [], shown=shown)
+
+
 def test_a_list_that_is_null_is_empty():
     assert fit("/volumes", {"Volumes": None}) == {"Volumes": None}
 

@@ -32,6 +32,12 @@ def test_no_two_units_of_different_environments_have_one_name(names):
     assert names.container("a").partition("_")[2] == other.container("a").partition("_")[2]
 
 
+def test_an_image_is_called_by_its_builds_digest_and_a_ready_one_as_it_is_called(names):
+    one = unit("web")
+    assert names.image_of(one) == names.image(one.source) == f"envctl/shop:{one.source.digest}"
+    assert names.image_of(unit("db", image="postgres:16")) == "postgres:16"
+
+
 def test_resources_of_one_unit_have_these_names(names):
     assert names.container("web-2") == "shop-0a1b2c-dev_web-2"
     assert names.network == "shop-0a1b2c-dev"
@@ -83,10 +89,14 @@ def test_odd_names_become_names_the_engine_takes(text):
 
 
 def test_labels_tell_who_a_container_is_and_what_it_was_made_for(names):
-    one = unit("web", env={"A": "1"})
+    one = replace(unit("web-2", env={"A": "1"}), service="web", replica=2)
     labels = names.unit_labels(one)
+    ready = names.unit_labels(unit("db", image="postgres:16"))
 
-    assert labels["dev.envctl.unit"] == "web"
+    assert labels["dev.envctl.unit"] == "web-2"
+    assert labels["dev.envctl.service"] == "web"
+    assert labels["dev.envctl.replica"] == "2"
+    assert (ready["dev.envctl.build"], ready["dev.envctl.image"]) == ("", "postgres:16")
     assert labels["dev.envctl.project-id"] == SCOPE.project_id
     assert labels["dev.envctl.build"] == one.source.digest
     assert labels["dev.envctl.run"] == run_text(one.run)

@@ -9,8 +9,10 @@ import pytest
 
 from envctl.backends.docker import names as n
 from envctl.backends.docker.engine_errors import ApiError, NotFoundError
+from envctl.backends.docker.names import Names
 from envctl.backends.docker.ownership import claim_secrets, claim_volumes, is_ours
 from envctl.errors import EnvctlError, Place
+from tests.support.plans import SCOPE
 
 from .conftest import rich
 
@@ -51,14 +53,24 @@ def test_data_of_others_is_not_used(names):
         claim_volumes(engine(there), web, names)
     assert caught.value.where == Place("envctl.yaml", 7, 3)
     assert "docker volume inspect" in caught.value.hint
+    with pytest.raises(EnvctlError) as caught:
+        claim_volumes(engine(there), rich(where=Place("envctl.yaml", 5, 1)), names)
+    assert caught.value.where == Place("envctl.yaml", 5, 1)
 
 
 @pytest.mark.parametrize(
-    "change", [{"Labels": {}}, {"Options": None}, {"Options": {"type": "nfs"}}]
+    "change",
+    [
+        {"Labels": {}},
+        {"Labels": Names(SCOPE).own_labels},
+        {"Labels": {**Names(SCOPE).own_labels, n.SECRETS: "db"}},
+        {"Options": None},
+        {"Options": {"type": "nfs"}},
+    ],
 )
 def test_secrets_are_written_into_nothing_but_memory_of_our_own(names, change):
     there = {names.secrets("web"): memory(names, **change)}
-    with pytest.raises(EnvctlError, match=r"dev_web\.secrets is taken"):
+    with pytest.raises(EnvctlError, match=r"^the volume name \S+dev_web\.secrets is taken"):
         claim_secrets(engine(there), "web", names)
 
 
@@ -75,12 +87,14 @@ def test_a_unit_with_secrets_claims_their_volume_too(names):
     there = {names.secrets("web"): memory(names, Options=None)}
     for origins, where in (
         ({"secrets": Place("envctl.yaml", 8, 3)}, Place("envctl.yaml", 8, 3)),
-        ({}, rich().where),
+        ({}, Place("envctl.yaml", 5, 1)),
     ):
         with pytest.raises(
             EnvctlError, match=r"volume name \S+dev_web\.secrets is taken"
         ) as caught:
-            claim_volumes(engine(there), rich(origins=origins), names)
+            claim_volumes(
+                engine(there), rich(origins=origins, where=Place("envctl.yaml", 5, 1)), names
+            )
         assert caught.value.where == where
     claim_volumes(engine(there), rich(run=replace(rich().run, secrets=())), names)
 

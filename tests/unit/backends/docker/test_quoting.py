@@ -72,6 +72,7 @@ def test_a_run_command_reads_back_as_its_words(words):
     assert line.isascii()
     assert line.isprintable()
     assert "<<" not in line
+    assert r"\\" not in line
 
 
 @given(texts, texts)
@@ -79,6 +80,13 @@ def test_the_paths_of_a_copy_survive_the_builders_expansion(source, target):
     line = quoting.copy_form(source, target)
     assert [unexpanded(path) for path in json.loads(line)] == [source, target]
     assert line.isprintable()
+
+
+@pytest.mark.parametrize("path", ["a\udcff", "\U0001f600", "\U00010000\uffff", " \x00\x7f\x80"])
+def test_a_path_of_any_characters_reads_back_from_ascii(path):
+    line = quoting.copy_form(path, "/")
+    assert json.loads(line) == [path, "/"]
+    assert line.isascii()
 
 
 @given(texts)
@@ -142,6 +150,8 @@ def test_numbers_have_no_exponent_and_no_needless_digits(value, shown):
 def test_a_mount_within_the_project_can_move_with_it():
     assert quoting.bind_source("/srv/p/app $x", "/srv/p") == '"${PROJECT_DIR:-/srv/p}/app $$x"'
     assert quoting.bind_source("/srv/p", "/srv/p") == '"${PROJECT_DIR:-/srv/p}"'
+    assert quoting.bind_source("/srv/p~/app", "/srv/p~") == '"${PROJECT_DIR:-/srv/p~}/app"'
+    assert quoting.bind_source("/app", "/") == '"${PROJECT_DIR:-/}app"'
 
 
 def test_a_mount_from_elsewhere_or_under_an_odd_root_is_absolute():
@@ -173,10 +183,13 @@ def test_any_value_of_a_compose_file_reads_back_as_it_was(value):
 
 
 def test_several_values_stay_several():
-    assert yaml.safe_load(quoting.compose_value({"a": 1, "b": ["x", "y"], "c": True})) == {
+    assert yaml.safe_load(
+        quoting.compose_value({"a": 1, "b": ["x", "y"], "c": True, "d": False})
+    ) == {
         "a": 1,
         "b": ["x", "y"],
         "c": True,
+        "d": False,
     }
     assert yaml.safe_load(quoting.compose_list(["x", "y"])) == ["x", "y"]
 

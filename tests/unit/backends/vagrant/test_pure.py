@@ -201,6 +201,7 @@ MIB = 1024**2
         ("memory", 128 * MIB - 1, False),
         ("memory", "131072k", True),
         ("memory", " 1 GB ", True),
+        ("memory", "1g or more", False),
         ("memory", "134217728b", True),
         ("memory", "127m", False),
         ("memory", True, False),
