@@ -48,7 +48,7 @@ class FoundEnvironment:
     @property
     def is_lost(self) -> bool:
         """Whether its project's folder is gone."""
-        return not Path(self.scope.root or "/nowhere/at/all").is_dir()
+        return not (self.scope.root and Path(self.scope.root).is_dir())
 
 
 def make_scope(project: str, environment: str, root: Path, *, home: str = "") -> Scope:

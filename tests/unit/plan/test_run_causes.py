@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from envctl.errors import Place
 from envctl.plan.digest import run_text
 from envctl.plan.model import (
+    Kind,
     Mount,
     Port,
     Probe,
@@ -76,6 +77,8 @@ def said(old, new):
          ["port 8080 at 192.0.2.1 → 192.0.2.2 ! other machines can reach it"]),
         ("ports", (Port(80, 8080, "::1"),), (WEB,), ["port 8080 at ::1 → 127.0.0.1"]),
         ("ports", (Port(80, 8080, "localhost"),), (WEB,), ["port 8080 at localhost → 127.0.0.1"]),
+        ("ports", (WEB,), (Port(80, 8080, "host.example"),),
+         ["port 8080 is now public ! other machines can reach it"]),
         ("ports", (WEB,), (Port(80, 8080, "::10"),), ["port 8080 is now public ! other machines can reach it"]),
         ("ports", (WEB,), (Port(80, 8080, "::1f"),), ["port 8080 is now public ! other machines can reach it"]),
         ("ports", (Port(53, 53, protocol="udp"),), (Port(53, 54, protocol="udp"),), ["port 53 → 54/udp"]),
@@ -163,6 +166,54 @@ def test_a_cause_has_the_place_that_set_it():
     assert found["port 8081 is now public"] == public
     assert found['env A unset → "1"'] == env
     assert found["command as the image has it → serve"] == Place("envctl.yaml", 2, 3)
+
+
+class AllPlaces(dict[str, Place]):
+    """Every part of a unit was set at a place of its own, which is called as the part is."""
+
+    def get(self, key, _default=None):
+        return Place(key, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("field", "old", "new", "expected"),
+    [
+        ("process", process(), process(argv=("a",), user="b", workdir="/c", env={"D": "e"}, capabilities=("CHOWN",)),
+         ["process.argv", "process.user", "process.workdir", "process.env.D", "process.capabilities"]),
+        ("process", process(env={"A": "b"}, capabilities=("CHOWN",)), process(), ["process.env.A", "process.capabilities"]),
+        ("ports", (WEB,), (Port(90, 90), Port(80, 8081, "0.0.0.0")), ["ports.1.host", "ports.1.address", "ports.0"]),
+        ("ports", (WEB,), (Port(90, 90), Port(81, 8080)), ["ports.1", "ports.0"]),
+        ("ports", (WEB,), (WEB, Port(90, 90, "0.0.0.0")), ["ports.1", "ports.1.address"]),
+        ("ports", (WEB, Port(90, 90)), (WEB,), ["ports"]),
+        ("ports", (WEB, Port(90, 90)), (Port(90, 90), WEB), ["ports"]),
+        ("mounts", (Mount("/a", "/x"),), (Mount("/b", "/y"), Mount("/c", "/x", read_only=True)),
+         ["mounts.0", "mounts.1.source", "mounts.1"]),
+        ("mounts", (Mount("/a", "/x"),), (), ["mounts"]),
+        ("volumes", (Volume("a", "/x"),), (Volume("b", "/y"), Volume("a", "/z", read_only=True)),
+         ["volumes.b", "volumes.a.target", "volumes.a"]),
+        ("volumes", (Volume("a", "/x"),), (), ["volumes"]),
+        ("secrets", (Secret("a", "/x", "1"),), (Secret("b", "/y", "1"), Secret("a", "/z", "2")),
+         ["secrets.0", "secrets.1", "secrets.1"]),
+        ("secrets", (Secret("a", "/x", "1"),), (), ["secrets"]),
+        ("probe", None, PROBE, ["probe"]),
+        ("probe", PROBE, Probe(ProbeKind.TCP, ("127.0.0.1", "80"), 1, 1, 1, 1),
+         ["probe.test", "probe.interval", "probe.timeout", "probe.start_period", "probe.retries"]),
+        ("resources", Resources(), Resources(0.5, 128 * 1024**2), ["resources.memory", "resources.cpus"]),
+        ("restart", Restart.NO, Restart.ALWAYS, ["restart"]),
+        ("kind", Kind.SERVICE, Kind.TASK, ["kind"]),
+        ("platform", "", "linux/arm64", ["platform"]),
+        ("aliases", ("a",), ("b",), ["aliases", "aliases"]),
+        ("options", {"dns": ["1"], "b": {"c": 1}}, {"dns": ["2"], "b": {"c": 2}, "d": 1},
+         ["options.b.c", "options.d", "options.dns", "options.dns"]),
+        ("options", {"dns": ["1", "2"]}, {"dns": ["2", "1"]}, ["options.dns"]),
+    ],
+)  # fmt: skip
+def test_each_cause_has_the_place_of_just_the_part_that_differs(field, old, new, expected):
+    wanted = replace(
+        unit("web"), run=replace(Run(), **{field: new}), origins=AllPlaces({"x": Place("x", 1, 1)})
+    )
+    found = run_causes(wanted, run_text(replace(Run(), **{field: old})))
+    assert [cause.where.file for cause in found] == expected
 
 
 def test_two_long_values_are_shown_from_where_they_differ():
