@@ -154,7 +154,7 @@ def volumes(old: Any, new: Any) -> FieldDifferences:
             yield FieldDifference((*path, "target"), changed(f"volume {name} at", *targets))
         yield from _writable("volume", name, was, volume, path)
         yield from other_differences(
-            f"volume {name}", was, volume, path, known=("name", "target", "read_only")
+            f"volume {name}", was, volume, path, known=("target", "read_only")
         )
     for name, was in before.items():
         text = f"volume {word_text(name)} → {word_text(was['target'])} removed"

@@ -348,12 +348,15 @@ def test_each_engines_socket_is_marked(socket):
 
 
 def test_what_differs_in_a_part_that_no_rule_is_about_is_told_whichever_side_has_it():
-    recorded = json.loads(run_text(Run(probe=PROBE, resources=Resources(0.5))))
+    run = Run(probe=PROBE, resources=Resources(0.5), volumes=(Volume("data", "/data"),))
+    recorded = json.loads(run_text(run))
     recorded["probe"] |= {"start_period": 5, "grace": 7}
     recorded["resources"]["disk"] = 5
-    wanted = replace(unit("web"), run=Run(probe=PROBE, resources=Resources(0.5)))
+    recorded["volumes"][0]["flavour"] = "sweet"
+    wanted = replace(unit("web"), run=run)
     found = run_causes(wanted, json.dumps(recorded))
     assert [one.text for one in found] == [
+        'volume data flavour "sweet" → unset',
         "healthcheck start period 5 s → 30 s",
         "healthcheck grace 7 → unset",
         "limit disk 5 → unset",
