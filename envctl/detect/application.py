@@ -40,7 +40,7 @@ def detect(folder: FolderView) -> Findings | None:
 
 
 def _all_dependencies(folder: FolderView) -> frozenset[str]:
-    """What is depended on in any language."""
+    """The dependencies that the project's files declare, in any language."""
     return (
         python.dependencies(folder)
         | node.dependencies(folder)

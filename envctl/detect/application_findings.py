@@ -1,4 +1,4 @@
-"""What a detector finds."""
+"""The result of a detector: an application and the service that runs it."""
 
 from __future__ import annotations
 

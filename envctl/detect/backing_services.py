@@ -1,4 +1,4 @@
-"""The databases, caches and brokers that an application talks to, found by their drivers among what it depends on."""
+"""The databases, caches and brokers that an application talks to, found by the drivers among its dependencies."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Connections:
 def find_connections(
     folder: FolderView, dependencies: Collection[str], *, catalogue: Collection[str]
 ) -> Connections:
-    """What an application with these dependencies talks to. `catalogue` has the names of the entries there are."""
+    """The services that an application with these dependencies talks to. `catalogue` has the names of the available entries."""
     services: dict[str, Keys] = {}
     env: dict[str, Any] = {}
     seen: list[str] = []
@@ -166,7 +166,7 @@ def _variables(backing: BackingService, names: Collection[str], scheme: str) -> 
 
 
 def _value(backing: BackingService, what: str, scheme: str) -> str | Keys | None:
-    """The value of a variable about it; None if it has nothing of the kind."""
+    """The value of a connection variable; None if the service has no such value."""
     if what in ("URL", "URI", "DSN") or (what == "BACKEND" and backing.entry == "redis"):
         return backing.address(scheme)
     if what in ("HOST", "HOSTNAME", "SERVER"):

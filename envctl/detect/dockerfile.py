@@ -20,7 +20,7 @@ _BUILDS: Final = frozenset(
 
 
 def detect_dockerfile(folder: FolderView) -> Findings | None:
-    """Find a Dockerfile; what it builds is as it says."""
+    """Find a Dockerfile, which builds the service."""
     file = next((path for path in _FILES if _FROM.search(folder.text(path))), None)
     if file is None:
         return None

@@ -124,6 +124,6 @@ def table(data: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
 
 
 def texts(values: object) -> tuple[str, ...]:
-    """The texts in a list; nothing of what is something else."""
+    """The texts in a list, without other values; empty for anything but a list."""
     items = values if isinstance(values, list) else ()
     return tuple(item for item in items if isinstance(item, str))

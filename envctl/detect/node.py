@@ -91,7 +91,7 @@ def _address(folder: FolderView) -> tuple[int, str | None, tuple[str, ...]]:
 
 
 def _page(folder: FolderView, names: frozenset[str]) -> Findings:
-    """What Vite builds, served by Vite: from memory in development, else from what it built."""
+    """A site built and served by Vite: from memory in development, otherwise from the built files."""
     options = ["--host", "0.0.0.0", "--port", str(PORT)]  # noqa: S104 — within its own network
     build: Keys = {"run": {"command": ["npm", "run", "build"], "workdir": HOME}}
     return Findings(

@@ -99,7 +99,7 @@ def dependencies(folder: FolderView) -> frozenset[str]:
 
 
 def _not_copied(folder: FolderView, *, composer: bool) -> list[str]:
-    """More patterns of what is not copied; a .htaccess is for Apache to read."""
+    """More patterns of files that are not copied. Apache reads .htaccess files, so those are."""
     settings = any(path.rpartition("/")[2] == ".htaccess" for path in folder.paths)
     return [*(["/vendor/"] if composer else []), *(["!.htaccess"] if settings else [])]
 

@@ -29,7 +29,7 @@ def processes(folder: FolderView) -> Mapping[str, str]:
 
 
 def detect_procfile(folder: FolderView, language: Findings | None) -> Findings | None:
-    """Find a Procfile. `language` is what was found of the application itself, which says how to build it."""
+    """Find a Procfile. `language` describes the application itself, which determines the build."""
     commands = dict(processes(folder))
     main = commands.pop("web", None)
     if main is None:

@@ -77,7 +77,7 @@ _DECLARING: Final = ("requirements.txt", "pyproject.toml", "uv.lock", "poetry.lo
 
 
 def dependencies(folder: FolderView) -> frozenset[str]:
-    """Names of what the project depends on, as PyPI normalizes them."""
+    """The names of the project's dependencies, normalized as on PyPI."""
     project = folder.toml("pyproject.toml")
     poetry = table(project, "tool", "poetry")
     declared = [
@@ -101,7 +101,7 @@ def _minor(folder: FolderView) -> int:
 
 
 def _install(folder: FolderView) -> list[Keys]:
-    """The steps that install what it depends on, as its lock says if there is one."""
+    """The steps that install the dependencies: the locked versions if there is a lock file."""
     project = folder.toml("pyproject.toml")
     if project and folder.has("uv.lock"):
         sync = "uv sync --frozen --no-dev --no-install-project"

@@ -1,4 +1,4 @@
-"""Writes the spec of an application that was found, with comments."""
+"""Writes the spec of a detected application, with comments."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _keys(keys: Keys, *, indent: int, comments: bool) -> Iterator[str]:
 
 
 def _yaml(key: str, value: Any) -> str:
-    """A key and its value, a mapping on one line if it is short enough, as somebody would write it."""
+    """A key and its value as YAML. A short mapping is on one line, as people write it."""
     dumper = _Dumper(StringIO(), default_flow_style=None, sort_keys=False)
     node = dumper.represent_data({key: value})
     assert isinstance(node, yaml.MappingNode)

@@ -1,11 +1,11 @@
-"""The project's own files: what builds take of them, by content; nothing outside the project.
+"""The project's own files: which of them builds copy, and their content. Nothing outside the project is read.
 
 Where to look:
 
-- what a build takes, with its hash: hash_tree; reading it file by file: tree_reader, walk, hashes
+- the files of a build, with their hashes: hash_tree; reading it file by file: tree_reader, walk, hashes
 - paths that a spec names: project_paths
-- what is left out: ignore_files (which files say so), rules; their patterns: dockerignore, gitignore, globs, git_index
-- what is said about disks and line ends: disk_notes
+- excluded files: ignore_files (the files with the patterns), rules; their patterns: dockerignore, gitignore, globs, git_index
+- notes about disks and line ends: disk_notes
 """
 
 from envctl.files.hash_tree import HashedTree, hash_context, hash_copy, hash_file

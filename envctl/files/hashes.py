@@ -43,7 +43,7 @@ class ChangedError(Exception):
 
 
 class Known(NamedTuple):
-    """What is remembered of a file: the values that show a change, the hash of its content, and the time that it gets in builds.
+    """The remembered state of a file: the values that show a change, the hash of its content, and the time that it gets in builds.
 
     `ends` is how its first line ends, one of PLAIN, WINDOWS and WINDOWS_SCRIPT.
     """
@@ -70,7 +70,7 @@ class Hashes:
         self._began = time.time_ns()
 
     def of(self, path: str, name: str, folder: int, seen: os.stat_result) -> Known:
-        """What is known about the file at `path` in the tree, which has this name in an open folder.
+        """The remembered or newly read state of the file at `path` in the tree, which has this name in an open folder.
 
         OSError if it cannot be read; ChangedError if it keeps changing.
         """

@@ -42,9 +42,9 @@ class Watched:
 
 
 class SavedFiles:
-    """What is saved in a project; `watched` may be changed while `batches` goes on.
+    """Reports the saved files of a project. `watched` may be changed while `batches` is running.
 
-    The first batch is empty, and comes when everything is watched; so does one after something was watched anew.
+    The first batch is empty and arrives when everything is watched. The same happens after `watched` has changed.
     """
 
     def __init__(self, root: Path) -> None:
@@ -58,7 +58,7 @@ class SavedFiles:
             yield from self._batches(self.watched)
 
     def _batches(self, watched: Watched) -> Iterator[frozenset[str]]:
-        """Batches until something else is to be watched."""
+        """Yield batches until `watched` changes."""
         folders = self._folders(watched)
         before = {path: self._seen(path) for path in watched.files}
         pending: set[str] | None = set()
@@ -94,7 +94,7 @@ class SavedFiles:
         return (self._root / ".git" / "index.lock").exists()
 
     def _changes(self, folders: Sequence[str]) -> Iterator[Collection[str]]:
-        """What has changed in folders; nothing, every now and then."""
+        """Yield the changed paths in folders; an empty collection at regular intervals without a change."""
         from watchfiles import watch
 
         try:
@@ -163,7 +163,7 @@ def _ignored_by_git(home: int, path: str) -> bool:
 
 
 def _cannot_watch(error: OSError) -> EnvctlError:
-    """The error for folders that cannot be watched, with what the system allows."""
+    """The error for folders that cannot be watched, with the system's limit."""
     text = str(error)
     if "limit" not in text.lower() and "space" not in text.lower():
         return EnvctlError(f"the project's files cannot be watched: {text}")

@@ -95,7 +95,7 @@ def _stage_place(build: Build | DockerfileBuild, name: str) -> Place | None:
 def _own_causes(
     old: Sequence[_Part], new: Sequence[_Part], where: Place | None, platform_at: Place | None
 ) -> Iterator[Cause]:
-    """What changed in a build, or in a stage, without what it copies from."""
+    """The changes of a build or stage itself, without those of the stages that it copies from."""
     # An image made by an earlier version does not record its base.
     words = {part.text.partition(" ")[0] for part in old}
     if "base" not in words and "Dockerfile" not in words:
@@ -274,7 +274,7 @@ def _part_change(what: str, part: _Part) -> str:
 
 
 def _shown(part: _Part) -> str:
-    """The text of a part that is no step; what is recorded of a base says no more than "base"."""
+    """The text of a part that is not a step. For a base the record has only the word "base"."""
     return part.text.replace(_BASE, "base image ", 1) if part.text.startswith(_BASE) else part.text
 
 

@@ -32,9 +32,9 @@ class _Handover:
 def in_order(
     changes: Sequence[Change], observed: Observed, units: Mapping[str, Unit]
 ) -> tuple[Change, ...]:
-    """The changes of units, each after those that release what it takes; with additional stops if necessary.
+    """Order the changes of units: those that release something come before those that take it. Adds stops if necessary.
 
-    `units` are those of the plan; `changes` come in an order that their needs allow, and so do those that are given back.
+    `units` are the plan's. Both `changes` and the result are in an order that the needs of changes allow.
     """
     changed = {change.unit for change in changes}
     handovers = [
@@ -82,7 +82,7 @@ def _handovers(
 
 
 def _stopped(changes: Sequence[Change], handovers: Sequence[_Handover]) -> list[str]:
-    """The units that have to be stopped first: their own change would wait for one that waits for it."""
+    """The units that have to be stopped first, because their own change and another one wait for each other."""
     needs = {change.key: set(change.needs) for change in changes}
     for handover in handovers:
         needs[handover.taker].add(handover.giver)

@@ -42,7 +42,7 @@ def port_key(unit: str, port: Port) -> str:
 
 
 def open_ports(plan: Plan) -> tuple[OpenPort, ...]:
-    """The ports of the plan's units that have none of the host."""
+    """The ports of the plan's units for which no host port is set."""
     return tuple(
         OpenPort(unit.name, port) for unit in plan.units for port in unit.run.ports if not port.host
     )
@@ -107,10 +107,10 @@ def choose(
     reserved: Collection[int],
     is_free: Callable[[Port, int], bool],
 ) -> dict[str, int]:
-    """A port of the host for each open one, by key: the one that it had `before`, if it can have that again.
+    """Choose a host port for each open port, by key: the one from `before` if it is still available.
 
-    Otherwise the first that is neither `reserved` nor in use, in an order that depends on `seed` and key alone. `held`
-    are those of units that run: they keep them. EnvctlError if all are in use.
+    Otherwise the first port that is neither `reserved` nor in use, in an order that depends only on `seed` and key.
+    `held` are the ports of running units, which keep them. EnvctlError if all ports are in use.
     """
     chosen = {port.key: held[port.key] for port in ports if port.key in held}
     used = {*reserved, *chosen.values()}
@@ -163,9 +163,9 @@ def missing_ports(plan: Plan, observed: Observed) -> dict[str, int]:
 
 
 def ports_in_use(observed: Observed) -> dict[str, int]:
-    """Those of them that units have now: what runs and has lost a port does not have that one.
+    """The ports that units have now. A running unit that has lost its port does not have it.
 
-    What is neither running nor over, such as a paused unit, publishes nothing that could be listed, and has its ports.
+    A unit that is neither running nor ended, such as a paused one, keeps its ports although the engine lists none.
     """
     return {
         key: number
@@ -199,7 +199,7 @@ def _ports_of(state: UnitState) -> dict[str, int]:
 
 
 def portable_ports(plan: Plan) -> dict[str, int]:
-    """A port of the host for each open one, by key: the same in every checkout, and none twice."""
+    """A host port for each open port, by key: the same in every checkout, and each only once."""
     name = f"{plan.scope.project}-{plan.scope.environment}"
     used = set(fixed_ports(plan))
     chosen: dict[str, int] = {}

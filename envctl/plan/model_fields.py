@@ -1,4 +1,4 @@
-"""Fields of a plan that do not count, or do not always count, for what a thing is."""
+"""Fields of a plan that never, or only sometimes, count for identity."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ def metadata_field(default: Any = None) -> Any:
 
 
 def added_field(default: Any) -> Any:
-    """A field that came later: as long as it is empty, digests are what they were without it."""
+    """A field that was added later. While it is empty, digests stay as they were without it."""
     return field(default=default, metadata={"is_added": True})

@@ -18,7 +18,7 @@ def options(old: Any, new: Any) -> FieldDifferences:
 
 
 def _below(what: str, old: Any, new: Any, path: tuple[str | int, ...]) -> FieldDifferences:
-    """What differs in a mapping, of whatever depth; of a list what came and went."""
+    """The differences between two mappings at any depth; for lists, the added and removed items."""
     for key in sorted({*old, *new}):
         was, now, here = old.get(key), new.get(key), (*path, key)
         name = f"{what} {word_text(key)}"

@@ -26,7 +26,7 @@ _ENGINES: Final = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock",
 
 
 def ports(old: Any, new: Any) -> FieldDifferences:
-    """What differs between the published ports; one that can be reached from other machines is a warning."""
+    """The differences between the published ports. A port that other machines can reach is a warning."""
     index = {id(port): number for number, port in enumerate(new)}
     pairs, gone, come = _port_pairs(old, new)
     for was, port in pairs:
@@ -71,7 +71,7 @@ def _reachability(was: Any, port: Any, path: tuple[str | int, ...]) -> FieldDiff
 
 
 def _port_pairs(old: Any, new: Any) -> tuple[list[tuple[Any, Any]], list[Any], list[Any]]:
-    """What each port was before: the same of the host, or else the one that led to the same inside; and the rest."""
+    """The former port of each port: the one with the same host port, otherwise with the same container port. Then the rest."""
     gone = [port for port in old if port not in new]
     come = [port for port in new if port not in old]
     pairs: list[tuple[Any, Any]] = []
@@ -162,7 +162,7 @@ def volumes(old: Any, new: Any) -> FieldDifferences:
 
 
 def secrets(old: Any, new: Any) -> FieldDifferences:
-    """What differs between the secrets, told without their digests."""
+    """The differences between the secrets, without their digests."""
     before = {secret_before["name"]: secret_before for secret_before in old}
     for index, secret in enumerate(new):
         name, path = f"secret {word_text(secret['name'])}", ("secrets", index)

@@ -1,6 +1,6 @@
 """`${port.web.8000}` in a value of the spec: the port of this host that leads to port 8000 of web. Pure.
 
-Which one that is depends on the checkout, so until a plan is made for one, the value has a mark in its place.
+The port depends on the checkout. So the value contains a mark instead until the plan of a checkout is made.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MARK: Final = re.compile(f"{_BEGIN}([A-Za-z0-9_-]+)\\.([0-9]+){_END}")
 
 
 def port_mark(unit: str, port: int) -> str:
-    """What stands in a value for the host's port of a unit's port."""
+    """The mark in a value that stands for the host port of a unit's port."""
     return f"{_BEGIN}{unit}.{port}{_END}"
 
 
@@ -27,7 +27,7 @@ def referenced_ports(text: str) -> Iterator[tuple[str, int]]:
 
 
 def with_numbers(text: str, numbers: Mapping[tuple[str, int], int]) -> str:
-    """The value with the host's ports in it; one that is not known is left as the spec has it."""
+    """The value with the host ports filled in; unknown ones are written as in the spec."""
     if _BEGIN not in text:
         return text
 

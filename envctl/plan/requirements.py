@@ -49,7 +49,7 @@ def normal(name: str) -> str:
 
 
 def pip_word(word: str) -> Requirement | None:
-    """What a word or a line for pip asks for; None for a path, an address, an option, a condition.
+    """The requirement in a word or line for pip; None for a path, an address, an option or a condition.
 
     Addresses may have a password in them, and requirements are shown.
     """
@@ -69,7 +69,7 @@ def pip_word(word: str) -> Requirement | None:
 
 
 def pip_lines(text: str) -> Iterator[Requirement]:
-    """What the plain lines of a file of requirements ask for."""
+    """The requirements in the plain lines of a requirements file."""
     for line in text.replace("\\\n", " ").splitlines():
         requirement = pip_word(line.partition(" #")[0].partition(" --")[0].strip())
         if requirement is not None:
@@ -77,7 +77,7 @@ def pip_lines(text: str) -> Iterator[Requirement]:
 
 
 def npm_dependencies(text: str) -> Iterator[Requirement]:
-    """What a package.json asks for that is needed at run time, by name; where else it is from is not told."""
+    """The runtime dependencies of a package.json, by name, without those from other sources than the registry."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):

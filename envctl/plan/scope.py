@@ -13,8 +13,8 @@ from envctl.lazy_dataclass import dataclass
 class Scope:
     """Which environment of which checkout: what resources are named and labelled after.
 
-    `project_id` tells two checkouts of one project apart. It is made of `home`, the folder in which the checkout first
-    was; `root` is the one in which it is now, which is another only after `envctl adopt`.
+    `project_id` tells two checkouts of one project apart. It is derived from `home`, the first folder of the
+    checkout. `root` is its current folder, which differs from `home` only after `envctl adopt`.
     """
 
     project: str
@@ -31,7 +31,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class FoundEnvironment:
-    """An environment that an engine has, whoever's it is; `scope.root` is where its project was when it was made."""
+    """An environment that exists on an engine, of any project. `scope.root` is the project's folder when it was created."""
 
     scope: Scope
     backend: str

@@ -54,7 +54,7 @@ BEING_STOPPED: Final = "it is being stopped"
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A difference between a unit as envctl created it and as the engine has it now: somebody changed it without envctl.
+    """A difference between a unit as envctl created it and as the engine has it now. Something else has changed it.
 
     `path` is the path, in the run, of the value that it contradicts. With `in_place`, starting the unit repairs it;
     otherwise the unit has to be replaced.

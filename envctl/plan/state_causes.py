@@ -1,4 +1,4 @@
-"""What a unit that was made as the plan has it still needs, to be in the state it should be in. Pure."""
+"""Decides what a unit that matches the plan still needs to be in the right state. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from envctl.plan.state import Status, UnitState
 
 
 def pending_action(unit: Unit, state: UnitState) -> tuple[Action, str] | None:
-    """What has to be done to it, and why, in words; None if nothing has."""
+    """The necessary action and its cause in words; None if nothing is necessary."""
     if unit.kind is Kind.TASK and state.status.is_over:
         return _of_ended_task(state)
     text = _not_running(unit, state)

@@ -75,7 +75,7 @@ def size_text(count: int) -> str:
 
 
 def rough_size(count: int) -> str:
-    """A number of bytes as one says it: 212 MB."""
+    """A number of bytes for readers, such as 212 MB."""
     if count < 1000:
         return f"{count} bytes" if count != 1 else "1 byte"
     power = min((len(str(count)) - 1) // 3, len(_ROUGH))
@@ -100,7 +100,7 @@ def argv_text(argv: Sequence[str]) -> str:
 
 
 def step_text(step: Step) -> str:
-    """One line that tells a reader which build step this is."""
+    """Describe a build step on one line."""
     match step:
         case InstallPackages():
             return f"packages {' '.join(step.names)}"
@@ -126,7 +126,7 @@ def step_text(step: Step) -> str:
 
 
 def source_text(source: Source) -> str:
-    """What a unit is made from, on one line."""
+    """Describe the source of a unit on one line."""
     on = f" for {source.platform}" if source.platform else ""
     match source:
         case Build():
@@ -140,7 +140,7 @@ def source_text(source: Source) -> str:
 
 
 def plan_text(plan: Plan) -> str:
-    """The whole plan, one line an item: what the unit tests of the pure stages compare."""
+    """The whole plan with one line per item. Unit tests of the pure stages compare this text."""
     return "\n".join(_plan_lines(plan)) + "\n"
 
 
@@ -221,7 +221,7 @@ def changes_text(changes: Sequence[Change]) -> str:
 
 
 def change_rows(changes: Sequence[Change]) -> Iterator[tuple[str, Cause]]:
-    """What stands before each cause, in columns that line up, and the cause."""
+    """Each cause, after its aligned columns."""
     heads = [
         f"{SIGNS[change.action]} {_ACTION_TEXTS.get(change.action, change.action)} {change.unit}".rstrip()
         for change in changes
@@ -242,7 +242,7 @@ def summary_text(changes: Sequence[Change]) -> str:
 
 
 def warning_text(cause: Cause) -> str:
-    """What a reader should look at twice, as it follows the cause."""
+    """The warning that follows a cause."""
     return f"  ! {cause.warning}" if cause.warning else ""
 
 

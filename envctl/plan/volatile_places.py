@@ -1,7 +1,7 @@
-"""The places of a unit's file system that are not compared, each with the reason: all others are, whatever is there.
+"""The places of a unit's file system that are not compared, each with the reason. All other places are.
 
-The one table of it: facts are collected by it, machines list what came with them by it, docs/how-to/parity.md is
-generated from it.
+This is the only such table. The collection of facts and the machines' lists of their own files use it, and
+docs/how-to/parity.md is generated from it.
 """
 
 from __future__ import annotations

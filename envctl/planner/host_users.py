@@ -1,4 +1,4 @@
-"""Which users of services have the numbers of the owner of the project's folder, so that what they write there is the owner's."""
+"""Decides which users of services get the uid and gid of the project folder's owner, so that files they write there belong to the owner."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def owner_of(root: Path) -> tuple[int, int] | None:
-    """The numbers of the user and group that own the project's folder; None if it is root's: no service runs as root by the way."""
+    """The uid and gid of the project folder's owner. None if that is root: a service must not become root by accident."""
     status = root.stat()
     return (status.st_uid, status.st_gid) if status.st_uid else None
 

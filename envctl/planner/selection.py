@@ -21,7 +21,7 @@ def needed_services(resolved: Resolved, services: Sequence[str]) -> frozenset[st
 def inactive_services(
     resolved: Resolved, profiles: Collection[str], services: Sequence[str]
 ) -> frozenset[str]:
-    """The services that are left out: they have profiles, none of which was chosen, and nobody needs them.
+    """The services that are left out: none of their profiles was chosen, and no other service needs them.
 
     `services` were asked for by name. UsageError for a profile that no service has.
     """

@@ -32,7 +32,7 @@ def secret_env(service: ServiceData) -> Mapping[str, str]:
 
 
 def secrets(context: ServiceContext) -> tuple[Secret, ...]:
-    """The secrets of a service. One that is only in its environment is a hidden file, which the variable is made of."""
+    """The secrets of a service. A secret that is used only in variables is a hidden file, from which the variables are set."""
     service, declared = context.service, context.resolved.data["secrets"]
     targets = {use["name"]: use["target"] for use in service["secrets"]}
     for template in secret_env(service).values():

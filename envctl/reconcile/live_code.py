@@ -70,11 +70,11 @@ def owner_in(identity: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KnownFiles:
-    """What is known of the files of the unit with this `id`.
+    """The known files of the unit with this `id`.
 
-    `build` is the build that they are those of; `shape` identifies its steps, whatever the content of files, and `fixed` the
-    content that is not put in place. `files` are the identities of those that are, by path; `synced` are the paths that
-    were put in place or removed since the unit was created.
+    `build` is the build that has these files. `shape` identifies its steps without the content of files, and `fixed` the
+    content that cannot be synced. `files` are the identities of the other files, by path. `synced` are the paths that
+    were synced or removed since the unit was created.
     """
 
     id: str
@@ -86,7 +86,7 @@ class KnownFiles:
 
 
 class Reaction(StrEnum):
-    """What is done to a unit because files have changed."""
+    """The action for a unit whose files have changed."""
 
     NOTHING = "nothing"
     SYNC = "sync"
@@ -97,7 +97,7 @@ class Reaction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LiveDecision:
-    """What is done to a unit, and why; with `restart`, its process is started anew after that."""
+    """The action for a unit, and its cause. With `restart`, the process is restarted after it."""
 
     unit: str
     reaction: Reaction = Reaction.NOTHING
@@ -127,7 +127,7 @@ def live_files(unit: Unit) -> Mapping[str, LiveFile]:
 
 
 def known(unit: Unit, identity: str) -> KnownFiles:
-    """What is known of a unit that was just made of its build."""
+    """The known files of a unit that was just created from its build."""
     files = {path: file.identity for path, file in live_files(unit).items()}
     build = "" if isinstance(unit.source, ReadyImage) else unit.source.digest
     return KnownFiles(identity, build, _shape(unit), _fixed(unit), files)
@@ -136,7 +136,7 @@ def known(unit: Unit, identity: str) -> KnownFiles:
 def decide(
     unit: Unit, state: UnitState | None, before: KnownFiles | None, *, changed: Collection[str] = ()
 ) -> LiveDecision:
-    """What is done to a unit; `changed` are paths of the project that were saved, removed or renamed."""
+    """Decide the action for a unit. `changed` are paths of the project that were saved, removed or renamed."""
     if state is None or isinstance(unit.source, ReadyImage):
         return _without_files(unit, state, changed)
     if before is None or before.id != state.id:
@@ -162,7 +162,7 @@ def decide(
 
 
 def after_sync(unit: Unit, before: KnownFiles, decision: LiveDecision) -> KnownFiles:
-    """What is known of a unit in which files were put in place."""
+    """The known files of a unit after files were synced."""
     synced = sorted({*before.synced, *decision.put, *decision.remove})
     return replace(known(unit, before.id), synced=tuple(synced))
 
@@ -208,7 +208,7 @@ def _of_packages(path: str) -> bool:
 
 
 def _earlier_paths(unit: Unit) -> Collection[str]:
-    """Where the steps before the last ones put files."""
+    """The targets of the steps before the last copy steps."""
     assert isinstance(unit.source, Build)  # others have no files that are put in place
     steps = unit.source.steps
     return {
@@ -220,7 +220,7 @@ def _earlier_paths(unit: Unit) -> Collection[str]:
 
 
 def _shape(unit: Unit) -> str:
-    """What a build is, whatever is in the files that it takes; the spec itself counts."""
+    """Identifies a build without the content of its files. The spec itself counts."""
     source = unit.source
     if isinstance(source, DockerfileBuild):
         blank = replace(source, content="", digest="")
@@ -237,7 +237,7 @@ def _shape(unit: Unit) -> str:
 
 
 def _blank_digest(build: Build) -> str:
-    """The digest of a build, whatever is in the files that it and its stages take."""
+    """The digest of a build without the content of its files and those of its stages."""
     digests: dict[str, str] = {}
     # Each stage comes before those that copy from it.
     for one_build in (*(stage.build for stage in build.stages), build):

@@ -1,4 +1,4 @@
-"""Lists what a change of each of the project's files leads to, for `watch --explain`. Pure."""
+"""Lists the effect of a change of each project file, for `watch --explain`. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from envctl.reconcile.live_code import USES, first_live
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What a change of `files` does to a unit; `where` is the place in the spec that causes it."""
+    """The effect of a change of `files` on a unit. `where` is the place in the spec that causes it."""
 
     files: str
     unit: str

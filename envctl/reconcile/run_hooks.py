@@ -57,7 +57,7 @@ def after_start(unit: Unit, state: UnitState, backend: Backend, report: Report) 
 
 
 def _run(backend: Backend, unit: Unit, name: str, argv: Sequence[str]) -> tuple[str, str]:
-    """Run a hook, to be noted by that name; how it failed, or "", and what it printed."""
+    """Run a hook and record it under this name. Returns the failure, or "", and the output."""
     execution, output = _execution(argv)
     try:
         assert isinstance(backend, RecordsHooks)  # no plan with such hooks is made for another one

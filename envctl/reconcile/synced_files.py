@@ -1,7 +1,7 @@
-"""Remembers what is known of the files of units that `watch` has put files into.
+"""Remembers the files of units into which `watch` has synced files.
 
-It is in the project's private folder, for each target. What is remembered of a unit counts only as long as the engine has
-the unit with the same id, and may be deleted at any time: `watch` and `up` then make the unit anew.
+The record is in the project's private folder, one per target. It is valid only while the engine has the unit with the
+same id. It may be deleted at any time; `watch` and `up` then replace the unit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FOLDER: Final = "synced"
 
 
 def load(root: Path, target: str) -> Mapping[str, KnownFiles]:
-    """What is known of the units of a target, by name."""
+    """The records of a target's units, by name."""
     folder = existing_folder(root, _FOLDER)
     if folder is None:
         return {}
@@ -40,7 +40,7 @@ def load(root: Path, target: str) -> Mapping[str, KnownFiles]:
 
 
 def save(root: Path, target: str, units: Mapping[str, KnownFiles]) -> None:
-    """Remember what is known of the units of a target."""
+    """Save the records of a target's units."""
     path = private_folder(root, _FOLDER) / f"{target}.json"
     text = json.dumps({name: asdict(files) for name, files in units.items()}, separators=(",", ":"))
     try:

@@ -20,7 +20,7 @@ _DELETES: Final = "`envctl down --volumes` deletes it with all other data of the
 
 
 class VolumeState(StrEnum):
-    """What a volume is to the plan: made by the next `up`, kept for an image's path, or used by nothing."""
+    """The role of a volume in the plan: created by the next `up`, kept for an image's path, or unused."""
 
     NEW = "new"
     OF_IMAGE = "kept"
@@ -30,7 +30,7 @@ class VolumeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VolumeNote:
-    """One thing to know of a volume. `size` is in bytes, None where it is not known."""
+    """A note about a volume. `size` is in bytes; None if unknown."""
 
     volume: str
     state: VolumeState
@@ -50,7 +50,7 @@ class VolumeNote:
 
 
 def unused(plan: Plan, observed: Observed) -> tuple[str, ...]:
-    """The existing volumes that no unit of the plan has; none if the plan is only a part of the spec."""
+    """The existing volumes that no unit of the plan uses; empty if the plan is only a part of the spec."""
     if plan.left_out or plan.inactive:
         return ()
     units = {unit.name: unit for unit in plan.units}
@@ -68,7 +68,7 @@ def _is_used(name: str, plan: Plan, units: Mapping[str, Unit]) -> bool:
 
 
 def backend_notes(backend: Backend, plan: Plan, observed: Observed) -> tuple[VolumeNote, ...]:
-    """What is worth knowing of an environment's volumes before it is brought up, as its backend knows them."""
+    """The notes about an environment's volumes before it is brought up, from its backend."""
     if not isinstance(backend, KeepsVolumes):
         return notes(plan, observed, image_volumes={}, sizes={})
     return notes(
@@ -86,7 +86,7 @@ def notes(
     image_volumes: Mapping[str, tuple[Volume, ...] | None],
     sizes: Mapping[str, int],
 ) -> tuple[VolumeNote, ...]:
-    """What is worth knowing of an environment's volumes before it is brought up."""
+    """The notes about an environment's volumes before it is brought up."""
     left = unused(plan, observed)
     renamed = dict(_renamed(plan, observed, left))
     return (
@@ -200,5 +200,5 @@ def _place(unit: Unit, volume: str) -> Place | None:
 
 
 def _of(size: int | None) -> str:
-    """A size as one says it, in brackets."""
+    """A size for readers, in parentheses."""
     return "" if size is None else f" ({rough_size(size)})"
