@@ -74,7 +74,9 @@ class SavedFiles:
                 pending, waited = None, 0
             elif pending is not None:
                 waited += 1
-            if self.watched != watched or self._folders(watched) != folders:
+            # A folder that was removed and made anew may have the same identity, but the system no longer watches it.
+            is_gone = not folders.keys().isdisjoint(paths)
+            if is_gone or self.watched != watched or self._folders(watched) != folders:
                 return
 
     def _folders(self, watched: Watched) -> dict[str, _Seen]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
+from contextlib import suppress
+from pathlib import Path
 from queue import Empty, Queue
 
 import pytest
@@ -46,6 +49,17 @@ def until(batches: Queue[frozenset[str]], *paths: str) -> frozenset[str]:
     return found
 
 
+def until_watched(batches: Queue[frozenset[str]], root: Path, path: str) -> None:
+    """Save a file again and again until that is seen."""
+    deadline = time.monotonic() + 10
+    found: frozenset[str] = frozenset()
+    while path not in found:
+        assert time.monotonic() < deadline
+        (root / path).write_text(str(time.monotonic()))
+        with suppress(Empty):
+            found |= batches.get(timeout=0.3)
+
+
 def test_saved_renamed_and_removed_files_are_told_and_an_editors_own_are_not(tmp_path, saved):
     (tmp_path / "app/.a.py.swp").write_text("x")
     (tmp_path / "app/a.py~").write_text("x")
@@ -65,10 +79,15 @@ def test_a_file_that_is_replaced_and_a_folder_that_comes_back_are_still_watched(
     shutil.rmtree(tmp_path / "app")
     assert saved.get(timeout=10) is not None
     (tmp_path / "app").mkdir()
-    while saved.get(timeout=10):
-        pass  # an empty batch: the folder is watched anew
-    (tmp_path / "app/c.py").write_text("x")
-    until(saved, "app/c.py")
+    until_watched(saved, tmp_path, "app/c.py")
+
+
+def test_a_folder_that_is_made_anew_at_once_is_still_watched(tmp_path, saved):
+    """Many file systems give the new folder the number of the old one."""
+    for number in range(5):
+        shutil.rmtree(tmp_path / "app")
+        (tmp_path / "app").mkdir()
+        until_watched(saved, tmp_path, f"app/{number}")
 
 
 def test_a_switch_of_branches_is_one_batch(tmp_path, saved):
