@@ -9,6 +9,7 @@ from typing import Final
 import cli_reference as command_line
 import spec_reference as spec
 
+from envctl.compose_import import rule_table as compose
 from envctl.parity import reference as parity
 
 DOCS: Final = Path(__file__).parent
@@ -16,15 +17,25 @@ DOCS: Final = Path(__file__).parent
 
 def _page_of_parity() -> str:
     """The page, with the part anew that is made from the tables of the collector."""
-    text = (DOCS / "how-to" / "parity.md").read_text("utf-8")
-    before, begin, rest = text.partition(parity.BEGIN)
-    _, end, after = rest.partition(parity.END)
-    return f"{before}{begin}\n{parity.section()}{end}{after}"
+    return _with_part("how-to/parity.md", parity.BEGIN, parity.section(), parity.END)
+
+
+def _page_of_compose() -> str:
+    """The page, with the tables anew of what becomes of each key of a Compose file."""
+    return _with_part("how-to/from-compose.md", compose.BEGIN, compose.rules_table(), compose.END)
+
+
+def _with_part(page: str, begin: str, part: str, end: str) -> str:
+    """A page whose part between two comments is made anew."""
+    before, _, after_begin = (DOCS / page).read_text("utf-8").partition(begin)
+    _, _, after = after_begin.partition(end)
+    return f"{before}{begin}\n{part}{end}{after}"
 
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "cli-reference.md": command_line.page,
     "spec-reference.md": spec.page,
+    "how-to/from-compose.md": _page_of_compose,
     "how-to/parity.md": _page_of_parity,
 }
 """The generated pages, and what makes them."""

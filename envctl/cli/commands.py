@@ -14,6 +14,7 @@ COMMANDS = Group(
             "Start",
             {
                 "init": "envctl.cli.init:init",
+                "import": "envctl.cli.import_command:import_spec",
                 "validate": "envctl.cli.spec:validate",
                 "catalogue": Group(
                     "Services that a spec can extend: databases, web servers and others.",

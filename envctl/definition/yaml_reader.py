@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,21 @@ def parse(data: bytes, file: str, problems: Problems) -> MapNode | None:
     for position, message, expected, hint in mistakes:
         problems.add(position, message, expected=expected, hint=hint)
     return table
+
+
+def parse_tagged(
+    data: bytes, file: str, tags: Collection[str], problems: Problems
+) -> tuple[MapNode | None, Mapping[Position, str]]:
+    """As `parse`, for another tool's file with tags of its own: which of them stands at which place."""
+    text = _decode(data, file, problems)
+    if text is None:
+        return None, {}
+    problems.add_source(file, text)
+    reader = _Reader(file, tags)
+    table = reader.read(text)
+    for position, message, expected, hint in reader.mistakes:
+        problems.add(position, message, expected=expected, hint=hint)
+    return table, reader.tagged
 
 
 def parse_leniently(data: bytes, file: str) -> MapNode | None:
@@ -129,8 +144,10 @@ class _Open:
 class _Reader:
     """Builds the tree from parse events. It has its own stack, so that depth cannot overflow Python's."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, tags: Collection[str] = ()) -> None:
         self.file = file
+        self.tags = tags
+        self.tagged: dict[Position, str] = {}
         self.mistakes: list[tuple[Position, str, str, str]] = []
         self.stack: list[_Open] = []
         self.anchors: dict[str, tuple[Node, int] | None] = {}
@@ -147,6 +164,8 @@ class _Reader:
             for event in yaml.parse(text, Loader=_LOADER):
                 handle = _HANDLERS.get(type(event))
                 if handle:
+                    if self.tags and getattr(event, "tag", None) in self.tags:
+                        self._note_tag(event)
                     handle(self, event)
         except _Stop:
             return None
@@ -166,6 +185,13 @@ class _Reader:
             )
             return None
         return self.root
+
+    def _note_tag(self, event: Any) -> None:
+        """Remember a tag that the caller knows, and read its value as if it had none."""
+        self.tagged[self._spot(event.start_mark)] = event.tag
+        if isinstance(event, yaml.ScalarEvent):
+            event.implicit = (not event.style, True)
+        event.tag = None
 
     def _add(self, position: Position, message: str, expected: str = "", hint: str = "") -> None:
         self.mistakes.append((position, message, expected, hint))
@@ -228,9 +254,9 @@ class _Reader:
             self._add(position, message, hint=f"write {short} [ … ]")
         else:
             hint = "quote the value to make it a text" if short == "!!str" else ""
-            self._add(
-                position, f"unknown tag {short}", "!append, !prepend or !remove before a list", hint
-            )
+            known = "!append, !prepend or !remove before a list"
+            expected = " or ".join(tag for tag in self.tags if tag[0] == "!") or known
+            self._add(position, f"unknown tag {short}", expected, hint)
 
     def _open(self, node: MapNode | ListNode, event: Any) -> None:
         tag = event.tag

@@ -23,7 +23,7 @@ _ESCAPED = re.compile(
 
 def config_text(resolved: Resolved, *, origins: bool = False) -> str:
     """The resolved spec; with `origins`, a comment says where each value was set and what it replaced."""
-    writer = _Writer(resolved.origins if origins else {})
+    writer = YamlWriter(resolved.origins if origins else {})
     writer.mapping(authored(resolved.data), 0, ())
     return "\n".join(writer.lines) + "\n"
 
@@ -98,14 +98,18 @@ def _literal(value: Any) -> Any:
             return value
 
 
-class _Writer:
+class YamlWriter:
     """Writes data as block YAML, short lists of scalars on one line."""
+
+    widest = 80
+    """Characters of a list that is short."""
 
     def __init__(self, origins: Mapping[KeyPath, Origin]) -> None:
         self.lines: list[str] = []
         self.origins = origins
 
     def mapping(self, data: Mapping[str, Any], depth: int, path: KeyPath, lead: str = "") -> None:
+        """Write a mapping at a path; `lead` comes before its first key."""
         indent = "  " * depth
         for key, value in data.items():
             head = f"{lead or indent}{scalar(key)}:"
@@ -114,11 +118,11 @@ class _Writer:
             self._entry(head, value, depth, (*path, *place))
 
     def _entry(self, head: str, value: Any, depth: int, path: KeyPath) -> None:
-        comment = self._comment(path)
+        comment = self.comment(path)
         if isinstance(value, dict) and value:
             self.lines.append(head + comment)
             self.mapping(value, depth + 1, path)
-        elif isinstance(value, list) and value and not _is_short(value):
+        elif isinstance(value, list) and value and not _is_short(value, self.widest):
             self.lines.append(head + comment)
             self._list(value, depth + 1, path)
         else:
@@ -132,11 +136,12 @@ class _Writer:
                 first = len(self.lines)
                 self.mapping(value, depth + 1, here, lead)
                 if "  # " not in self.lines[first]:
-                    self.lines[first] += self._comment(here)
+                    self.lines[first] += self.comment(here)
             else:
-                self.lines.append(f"{lead}{_inline(value)}{self._comment(here)}")
+                self.lines.append(f"{lead}{_inline(value)}{self.comment(here)}")
 
-    def _comment(self, path: KeyPath) -> str:
+    def comment(self, path: KeyPath) -> str:
+        """The comment behind the value at a path, whose line is the next that is written."""
         if not self.origins:
             return ""
         origin = self.origins.get(path)
@@ -159,9 +164,9 @@ def _comment_safe(text: str) -> str:
     return _ESCAPED.sub(_escape, text)
 
 
-def _is_short(value: list[Any]) -> bool:
+def _is_short(value: list[Any], widest: int) -> bool:
     scalars = not any(isinstance(item, dict | list) for item in value)
-    return scalars and sum(len(str(item)) + 4 for item in value) <= 80
+    return scalars and sum(len(str(item)) + 4 for item in value) <= widest
 
 
 def _inline(value: Any) -> str:
