@@ -36,12 +36,15 @@ def test_a_unit_was_made_when_its_last_reference_was():
 
 
 def test_what_was_changed_after_that_was_touched_and_what_was_written_too_was_written():
-    known = since(made="100 100", same="100 100", chmod="101 50", edit="150 101", old="9 9")
-    assert [known.touched(f"/{at}") for at in ("same", "chmod", "edit", "old", "none")] == [
-        *(False, True, True, False, False)
+    known = since(
+        made="100 100", same="100 100", chmod="101 50", edit="150 101", old="9 9", ahead="90 150"
+    )
+    files_known = ("same", "chmod", "edit", "old", "ahead", "none")
+    assert [known.touched(f"/{at}") for at in files_known] == [
+        *(False, True, True, False, False, False)
     ]
-    assert [known.written(f"/{at}") for at in ("same", "chmod", "edit", "old", "none")] == [
-        *(False, False, True, False, False)
+    assert [known.written(f"/{at}") for at in files_known] == [
+        *(False, False, True, False, False, False)
     ]
 
 

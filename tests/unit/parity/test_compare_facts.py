@@ -12,6 +12,7 @@ from envctl.errors import EnvctlError, Place
 from envctl.parity.accepted import Acceptance
 from envctl.parity.compare_facts import Verdict, compare
 from envctl.parity.fact_format import (
+    DIGEST,
     UNKNOWN,
     Category,
     Facts,
@@ -21,6 +22,7 @@ from envctl.parity.fact_format import (
     from_json,
     to_json,
 )
+from envctl.plan.categories import COMPARED, UNITS
 
 values = st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=4)
 units = st.dictionaries(
@@ -343,3 +345,59 @@ def test_a_file_that_is_none_is_told(text, said):
         from_json(text, name="x.json")
 
     assert "write" in caught.value.hint
+
+
+def test_what_needs_a_reason_is_open_and_subjects_are_in_the_order_of_categories():
+    listed = {fact_id("packages", "ssh"): ""}
+    one = {"packages": {"a": "1", "ssh": "1"}, "users": {"web": "1"}, "files": {"/a": "1"}}
+    two = {"packages": {"a": "2"}, "users": {"web": "1"}, UNKNOWN: {"files\t/a": "cannot be read"}}
+    machine = {
+        "packages": one["packages"],
+        "users": one["users"],
+        "files": one["files"],
+        "substrate": listed,
+    }
+    found = compare(
+        facts({"web": machine, "db": {"users": {"x": "1"}}}),
+        facts({"web": two, "db": {"users": {"x": "1"}}}),
+    )
+    assert {(each.key, each.verdict) for each in found.findings} == {
+        ("a", Verdict.UNDECLARED),
+        ("ssh", Verdict.SUBSTRATE),
+        ("/a", Verdict.UNKNOWN),
+    }
+    assert {each.key for each in found.open} == {"a", "/a"}
+    order = [category for unit, category in found.subjects if unit == "web"]
+    assert order == sorted(order, key=COMPARED.index)
+    assert [unit for unit, _ in found.subjects] == ["db", "web", "web", "web"]
+
+
+@pytest.mark.parametrize(("environment", "told"), [("dev", [f"/k{DIGEST}"]), ("test", [])])
+def test_digests_of_secrets_are_compared_within_one_environment_only(environment, told):
+    sides = ({"secrets": {"/k": "mode 400", f"/k{DIGEST}": value}} for value in ("a", "b"))
+    one, two = ({"web": side} for side in sides)
+    found = compare(facts(one), facts(two, environment=environment)).findings
+    assert [each.key for each in found] == told
+
+
+def test_a_digest_of_a_file_that_is_no_secret_is_compared_everywhere():
+    one, two = ({"web": {"packages": {f"a{DIGEST}": value}}} for value in "12")
+    assert len(compare(facts(one), facts(two, environment="test")).findings) == 1
+
+
+def test_what_a_machine_has_without_bringing_it_along_is_a_difference():
+    machine = {"packages": {"git": "1"}, "substrate": {}}
+    assert [each[-1] for each in told({}, machine)] == [Verdict.UNDECLARED]
+
+
+def test_a_unit_that_does_not_run_on_one_side_is_unknown_and_nothing_else_of_it_is_told():
+    stopped = {UNKNOWN: {fact_id(UNITS, ""): "it does not run"}}
+    running = {"users": {"web": "1"}}
+    for one, two in ((stopped, running), (running, stopped)):
+        (found,) = compare(facts({"web": one}), facts({"web": two})).findings
+        assert (found.category, found.verdict) == (UNITS, Verdict.UNKNOWN)
+
+
+def test_units_are_told_in_the_order_of_their_names():
+    found = compare(facts({"web": {}, "db": {}, "api": {}}), facts({}))
+    assert [each.unit for each in found.findings] == ["api", "db", "web"]

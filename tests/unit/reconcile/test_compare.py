@@ -13,10 +13,21 @@ from envctl.errors import Place
 from envctl.plan.build_causes import build_text
 from envctl.plan.changes import Action, Change
 from envctl.plan.hooks import digests
-from envctl.plan.model import Base, Build, Hooks, Port, ReadyImage, Resources, Secret, Unit
+from envctl.plan.model import (
+    Base,
+    Build,
+    Hooks,
+    NewVolume,
+    Port,
+    ReadyImage,
+    Resources,
+    Secret,
+    Unit,
+    Volume,
+)
 from envctl.plan.state import Drift, Observed, Status
 from envctl.plan.text import changes_text
-from envctl.reconcile.compare import compare, down, only, stop
+from envctl.reconcile.compare import builds, compare, down, only, remove, stop
 from tests.support.examples import examples
 from tests.support.plans import build, made, observed, packages, plan, script, unit
 
@@ -636,3 +647,134 @@ def test_what_holds_an_environment_together_goes_after_all_that_is_in_it():
     assert all(
         {*one.needs} == {at.key for at in others if at.action is Action.REMOVE} for one in discards
     )
+
+
+def test_what_nobody_asked_for_or_whose_profile_is_off_stays():
+    there = observed(unit("web"), unit("db"), unit("tools"), unit("old"))
+    wanted = replace(plan(unit("web")), left_out=("db",), inactive=("tools",))
+
+    assert lines(compare(wanted, there)) == ["- remove old old was removed from the spec"]
+
+
+def test_only_the_units_that_are_named_are_removed_or_stopped():
+    there = observed(unit("web"), unit("db"))
+
+    assert [change.unit for change in remove(there, frozenset({"db"}))] == ["db"]
+    for names, cause in (
+        ({"db"}, "it is being stopped"),
+        ({"db", "web"}, "the environment is being stopped"),
+        ({"db", "web", "gone"}, "the environment is being stopped"),
+    ):
+        changes = stop(there, units=frozenset(names))
+        assert {change.unit for change in changes} == names & {"db", "web"}
+        assert {change.causes[0].text for change in changes} == {cause}
+
+
+@pytest.mark.parametrize("status", [Status.CREATED, Status.MISSING, Status.EXITED])
+def test_what_never_ran_or_is_over_is_not_stopped(status):
+    there = Observed({"web": made(unit("web"), status=status)})
+    assert stop(there) == stop(there, units=frozenset({"web"})) == ()
+
+
+@pytest.mark.parametrize(
+    ("there", "keys"),
+    [
+        (Observed(leftovers=("network",)), ["tear-down"]),
+        (Observed(volumes=frozenset("cab")), ["a", "b", "c", "tear-down"]),
+    ],
+)
+def test_down_ends_what_is_left_where_no_unit_is(there, keys):
+    changes = down(there, volumes=True)
+    assert [change.unit or "tear-down" for change in changes] == keys
+    assert len(changes[-1].needs) == len(keys) - 1
+
+
+def test_a_unit_that_was_cut_off_is_replaced_for_its_recorded_cause():
+    cut = made(unit("web"), unfinished=True)
+    for cause, told in (
+        ("it was being moved", "it was being moved"),
+        ("", "an earlier `up` of it did not finish"),
+    ):
+        there = Observed({"web": replace(cut, cause=cause)}, observed(unit("web")).images)
+        assert [line.rpartition(" (")[0] for line in lines(compare(plan(unit("web")), there))] == [
+            f"~ replace web {told}"
+        ]
+
+
+def test_a_unit_that_does_not_live_is_replaced_and_not_reconfigured():
+    old, new = unit("web", env={"A": "1"}), unit("web", env={"A": "2"})
+    there = Observed({"web": made(old, status=Status.MISSING)}, observed(old).images)
+    (change,) = compare(plan(new), there, reconfigure=frozenset({"process"}))
+    assert change.action is Action.CREATE
+    there = Observed({"web": made(old, status=Status.CREATED)}, observed(old).images)
+    (change,) = compare(plan(new), there, reconfigure=frozenset({"process"}))
+    assert change.action is Action.REPLACE
+
+
+def test_what_can_be_mended_in_place_is_started_and_a_restart_that_is_due_does_the_same():
+    one = unit("web")
+    drift = (Drift("its address changed", in_place=True),)
+    there = Observed({"web": made(one, drift=drift)}, observed(one).images)
+    (change,) = compare(plan(one), there)
+    assert change.action is Action.START
+
+    hooked = replace(one, hooks=Hooks((("true",),)))
+    there = Observed({"web": made(hooked, drift=drift, hooks=())}, observed(one).images)
+    (change,) = compare(plan(hooked), there)
+    assert (change.action, len(change.causes)) == (Action.START, 2)
+
+
+def test_another_image_is_told_at_the_place_that_names_it():
+    place = Place("envctl.yaml", 9, 4)
+    old = unit("db", image="pg:1")
+    new = replace(old, source=ReadyImage("pg:2", place))
+    (change,) = compare(plan(new), observed(old))
+    assert change.causes[0].where == place
+    (change,) = compare(plan(unit("db", image="pg:2")), observed(old))
+    assert change.causes[0].where == old.where
+
+    built = unit("web", script("a"))
+    nowhere = replace(built, source=replace(built.source, where=None))
+    (first, *_) = compare(plan(nowhere), NOTHING)
+    assert first.causes[0].where == built.where
+
+
+def test_a_build_of_an_unknown_form_before_is_told_to_have_changed():
+    old, new = unit("web", script("a")), unit("web", script("b"))
+    there = Observed({"web": made(old)}, {})
+    assert all(change.causes for change in compare(plan(new), there))
+    db = unit("db", image="pg:1")
+    (change,) = compare(plan(db), Observed({"db": made(db, image="", build="0" * 24)}))
+    assert change.causes[0].text == "image one that was built → pg:1"
+
+
+def test_a_selection_takes_each_change_once_and_leaves_out_needs_that_are_not_there():
+    changes = (
+        Change(Action.REMOVE, "old", ()),
+        Change(Action.CREATE, "db", (), needs=("gone", "old")),
+        Change(Action.CREATE, "web", (), needs=("db", "old", "db")),
+        Change(Action.CREATE, "other", ()),
+    )
+    chosen = only(changes, frozenset({"web", "old", "db"}))
+    assert [(change.unit, change.needs) for change in chosen] == [
+        ("db", ()),
+        ("web", ("db", "db")),
+    ]
+    freeing = (replace(changes[0], frees=("web",)), *changes[1:])
+    assert [change.unit for change in only(freeing, frozenset({"web"}))] == ["old", "db", "web"]
+
+
+def test_a_new_volumes_content_is_built_where_its_unit_is_made_and_the_volume_is_not_there():
+    content = script("fill")
+    web = unit("web")
+    seed = replace(unit("seed", content), name="seed", service="seed")
+    new = NewVolume("seed", seed.source, "/data")
+    with_new = replace(web, run=replace(web.run, volumes=(Volume("data", "/data", new=new),)))
+    wanted = plan(with_new, seed)
+    assert {one.unit for one in builds(wanted, {"web"}, NOTHING)} == {"web", "seed"}
+    assert {one.unit for one in builds(wanted, {"web"}, Observed(volumes=frozenset({"data"})))} == {
+        "web"
+    }
+    assert list(builds(wanted, (), NOTHING)) == []
+    plain = replace(web, run=replace(web.run, volumes=(Volume("data", "/data"),)))
+    assert {one.unit for one in builds(plan(plain, seed), {"web"}, NOTHING)} == {"web"}
