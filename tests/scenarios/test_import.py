@@ -1,0 +1,102 @@
+"""A Compose project that was imported comes up and answers as it did."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+
+import pytest
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+COMPOSE = """
+name: NAME
+x-common: &common
+  restart: unless-stopped
+services:
+  web:
+    <<: *common
+    build:
+      context: ./web
+      args: {GREETING: "${GREETING:-hello}"}
+    ports: ["8000"]
+    environment:
+      STORE: store
+      PASSWORD: ${PASSWORD:?needed}
+    volumes: ["./web:/app:ro", "cache:/var/cache/app"]
+    depends_on:
+      store: {condition: service_healthy}
+    healthcheck:
+      test: ["CMD-SHELL", "python3 -c \\"import urllib.request as u; u.urlopen('http://127.0.0.1:8000')\\""]
+      interval: 1s
+    user: nobody
+  store:
+    build: ./store
+    command: sh -c "while sleep 1; do echo tick; done"
+    stop_grace_period: 1s
+    healthcheck: {test: "true", interval: 1s}
+volumes:
+  cache:
+"""
+PROD = """
+services:
+  web:
+    environment: {STORE: prod-store}
+"""
+WEB = """\
+FROM debian:bookworm
+RUN apt-get update && apt-get install -y --no-install-recommends python3
+ARG GREETING
+RUN echo "$GREETING" > /greeting
+WORKDIR /app
+COPY . .
+CMD ["python3", "server.py"]
+"""
+SERVER = """\
+import os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        words = [open("/greeting").read().strip(), os.environ["STORE"], os.environ["PASSWORD"]]
+        self.wfile.write(" ".join(words).encode())
+
+
+HTTPServer(("", 8000), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def imported(make_project, engine):
+    """A project with Compose files, imported; its password has become a secret."""
+    project = make_project()
+    project.write("compose.yaml", COMPOSE.replace("NAME", project.name))
+    project.write("compose.prod.yaml", PROD).write(".env", "PASSWORD=s3cret\nGREETING=hey\n")
+    project.write("web/Dockerfile", WEB).write("web/server.py", SERVER)
+    project.write("store/Dockerfile", "FROM debian:bookworm\n")
+    done = project.cli("import", "--move-secrets")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project
+
+
+def answer(project, environment):
+    (port,) = json.loads(project.cli("port", environment, "web", "--json").stdout)
+    with urllib.request.urlopen(f"http://{port['address']}/", timeout=20) as response:
+        return response.read().decode()
+
+
+def test_an_imported_project_comes_up_and_answers(imported):
+    environ = {**os.environ, "PASSWORD": "s3cret"}
+    for environment, text in (("dev", "hey store s3cret"), ("prod", "hey prod-store s3cret")):
+        done = imported.cli("up", environment, "--yes", environ=environ)
+        assert done.returncode == 0, done.stderr
+        assert answer(imported, environment) == text
+    assert "s3cret" not in (imported.root / "envctl.yaml").read_text()
+    again = imported.cli("import", "--move-secrets")
+    assert (again.returncode, "wrote" in again.stdout) == (0, False)
+    for environment in ("dev", "prod"):
+        assert imported.cli("down", environment, "-v").returncode == 0
