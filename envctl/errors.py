@@ -113,7 +113,7 @@ class SpecError(EnvctlError):
         )
 
     def with_more(self, problems: Iterable[Problem]) -> SpecError:
-        """The same error with more problems, without duplicates and sorted by place."""
+        """Return the same error with more problems, without duplicates and sorted by place."""
         every = dict.fromkeys([*self.problems, *problems])
         ordered = tuple(sorted(every, key=lambda problem: problem.where))
         return SpecError(ordered, all_told=self.all_told)

@@ -104,7 +104,7 @@ def _compiled_init(cls: Any) -> Callable[..., None]:
 
 
 def _values(cls: Any) -> Callable[[Any], Any]:
-    """A function that returns the compared values of an instance."""
+    """Return a function that returns the compared values of an instance."""
     names = [field.name for field in dataclasses.fields(cls) if field.compare]
     return operator.attrgetter(*names) if names else lambda _: ()
 

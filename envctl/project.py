@@ -59,19 +59,19 @@ class Project:
         """
 
     def with_free_ports(self) -> Project:
-        """The same project, with free host ports for its services."""
+        """Return the same project, with free host ports for its services."""
         return self._with(free_ports=True)
 
     def with_all_profiles(self) -> Project:
-        """The same project, including services whose profiles are not chosen."""
+        """Return the same project, including services whose profiles are not chosen."""
         return self._with(profiles=None)
 
     def anew(self) -> Project:
-        """The same project, with the present spec."""
+        """Return the same project, with the present spec."""
         return self._with(loader=None)
 
     def with_shared_services(self) -> Project:
-        """The same project; services that are equal in several environments are planned once."""
+        """Return the same project; services that are equal in several environments are planned once."""
         from envctl.planner.planned_services import PlannedServices
 
         return self._with(shared=PlannedServices())
@@ -93,17 +93,17 @@ class Project:
         return Project(self.root, **{**options, **changes})
 
     def environments(self) -> tuple[str, ...]:
-        """The names of the project's environments."""
+        """Return the names of the project's environments."""
         return self.loader.environments
 
     def resolved(self, environment: str, *, allow_missing_files: bool = False) -> Resolved:
-        """The resolved spec of one environment. With `allow_missing_files`, project files for builds may be missing."""
+        """Return the resolved spec of one environment. With `allow_missing_files`, project files for builds may be missing."""
         return self.loader.load(
             environment, allow_missing_files=allow_missing_files, cache=self.shared is None
         )
 
     def usual_backend(self) -> str:
-        """The backend of the environments, if all readable ones agree; otherwise the default."""
+        """Return the backend of the environments, if all readable ones agree; otherwise the default."""
         backends: set[str] = set()
         for name in self.environments():
             with suppress(EnvctlError):
@@ -111,11 +111,11 @@ class Project:
         return backends.pop() if len(backends) == 1 else DEFAULT_BACKEND
 
     def valid_parts(self, environment: str) -> Resolved | None:
-        """The valid parts of a spec with problems; None if nothing is valid."""
+        """Return the valid parts of a spec with problems; None if nothing is valid."""
         return definition.valid_parts(self.root, environment, sets=self.sets, environ=self.environ)
 
     def mounted_elsewhere(self, environment: str) -> Iterator[Mounted]:
-        """The paths of this host that the project's other environments mount."""
+        """Return the paths of this host that the project's other environments mount."""
         from envctl.trust.declared_access import mounted_by
 
         others = (name for name in self.environments() if name != environment)

@@ -11,7 +11,7 @@ _LONGEST: Final = 80
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that is most similar to a misspelt one; "" if none is similar."""
+    """Return the known word that is most similar to a misspelt one; "" if none is similar."""
     # Compiled code: a thousand misspelt names among a thousand take a second; difflib would need many minutes.
     from rapidfuzz import process
     from rapidfuzz.distance import OSA, Indel
@@ -33,7 +33,7 @@ def is_near(word: str, known: str) -> bool:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint with the nearest known word, or with all known words."""
+    """Return a hint with the nearest known word, or with all known words."""
     names = sorted(known)
     suggestion = nearest(word, names)
     if suggestion:

@@ -134,7 +134,7 @@ def bootstrap(base: Base, rootfs: RootfsSpec, store: Loader, report: Report) -> 
 
 
 def labels(rootfs: RootfsSpec, log: BootstrapLog) -> dict[str, str]:
-    """The labels of an image: base, suite, how and when it was made, mirror, manifest."""
+    """Return the labels of an image: base, suite, how and when it was made, mirror, manifest."""
     return {
         LABEL: rootfs.entry.name,
         f"{LABEL}.how": PROGRAM,

@@ -47,7 +47,7 @@ def bootstrap_build(build: Build, folder: Path, report: Report) -> None:
 
 
 def _hooks(step: Step) -> Iterator[str]:
-    """The script for a step, which runs when the base is complete; it gets the root's folder.
+    """Yield the script for a step, which runs when the base is complete; it gets the root's folder.
 
     Packages are installed in the order of the steps: earlier steps see only the base. The host's apt installs them, as it
     made the base; their services must not start.

@@ -73,7 +73,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
 
 
 def resolve_name(name: str) -> CatalogueEntry:
-    """The entry with that name; EnvctlError with the most similar name if it does not exist."""
+    """Return the entry with that name; EnvctlError with the most similar name if it does not exist."""
     entry = CATALOGUE.get(name)
     if entry is None:
         raise EnvctlError(
@@ -85,5 +85,5 @@ def resolve_name(name: str) -> CatalogueEntry:
 
 
 def image_for(name: str, snapshot: str) -> str:
-    """The image name of a base: the official one, or another for each dated mirror."""
+    """Return the image name of a base: the official one, or another for each dated mirror."""
     return base_image(name, snapshot)

@@ -21,7 +21,7 @@ from envctl.progress import Progress, Report, Stage
 
 
 def ensure(base: Base, store: ImageStore, report: Report, *, force: bool = False) -> AvailableBase:
-    """The base's image, pulled or bootstrapped if necessary. EnvctlError if that fails.
+    """Return the base's image, pulled or bootstrapped if necessary. EnvctlError if that fails.
 
     Of two runs at the same time, the second waits for the first. With `force`, a base of the
     catalogue is bootstrapped again even if it exists.
@@ -37,7 +37,7 @@ def ensure(base: Base, store: ImageStore, report: Report, *, force: bool = False
 
 
 def renew(base: Base, store: ImageStore, report: Report) -> AvailableBase:
-    """The base's newest image, from the source of the existing one: its registry or the mirror."""
+    """Return the base's newest image, from the source of the existing one: its registry or the mirror."""
     info = store.info(base.image)
     if base.snapshot or info is None:
         return ensure(base, store, report)
@@ -154,7 +154,7 @@ def _pulled(base: Base, store: ImageStore, report: Report) -> AvailableBase:
 
 
 def _reason(error: EnvctlError) -> str:
-    """An error in one line, with the last line of its details."""
+    """Return an error in one line, with the last line of its details."""
     lines = [line.strip() for line in error.details.splitlines() if line.strip()]
     return lines[-1] if lines else error.brief
 
@@ -164,5 +164,5 @@ def _slug(image: str) -> str:
 
 
 def _locks(environ: Mapping[str, str] = os.environ) -> Path:
-    """The user's own folder for locks: bases belong to no project."""
+    """Return the user's own folder for locks: bases belong to no project."""
     return shared("locks", environ=environ)

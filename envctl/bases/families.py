@@ -52,7 +52,7 @@ _DISTROLESS: Final = re.compile(r"(?:^|/)(?:distroless|chainguard)(?:/|$)")
 
 
 def known_distribution(name: str) -> str:
-    """The catalogue's distribution in a base's name, even misspelt; "" for any other."""
+    """Return the catalogue's distribution in a base's name, even misspelt; "" for any other."""
     distribution = name.partition(":")[0]
     if distribution in DISTRIBUTIONS:
         return distribution
@@ -60,7 +60,7 @@ def known_distribution(name: str) -> str:
 
 
 def without_apt(image: str) -> str:
-    """The distribution without apt that an image's name shows, such as "alpine"; "" if it may have apt."""
+    """Return the distribution without apt that an image's name shows, such as "alpine"; "" if it may have apt."""
     path, _, tag = image.partition("@")[0].rpartition(":")
     if not path or "/" in tag:
         path, tag = image.partition("@")[0], ""
@@ -73,6 +73,6 @@ def without_apt(image: str) -> str:
 
 
 def without_useradd(image: str) -> str:
-    """The distribution without useradd that an image's name shows; "" if it may have it."""
+    """Return the distribution without useradd that an image's name shows; "" if it may have it."""
     family = without_apt(image)
     return family if family in _MINIMAL or family == "distroless" else ""

@@ -35,13 +35,13 @@ class ImageStore(Loader, Protocol):
     """The images of one engine."""
 
     def find(self, name: str) -> str | None:
-        """The id of the image with that name; None if it does not exist."""
+        """Return the id of the image with that name; None if it does not exist."""
 
     def at_hand(self, name: str) -> str | None:
-        """The id of the image; None if it does not exist. An image for a platform that has the usual name gets the platform's."""
+        """Return the id of the image; None if it does not exist. An image for a platform that has the usual name gets the platform's."""
 
     def content(self, name: str) -> str:
-        """A digest of an image's layers and configuration; "" if the image does not exist."""
+        """Return a digest of an image's layers and configuration; "" if the image does not exist."""
 
     def pull(self, name: str) -> None:
         """Fetch the image from its registry. EnvctlError if that fails."""
@@ -50,7 +50,7 @@ class ImageStore(Loader, Protocol):
         """`id`, `size` (bytes), `created` (RFC 3339) and `labels` of an image; None if it does not exist."""
 
     def read_file(self, image: str, path: str) -> bytes:
-        """The content of a file in an image. EnvctlError if the file does not exist."""
+        """Return the content of a file in an image. EnvctlError if the file does not exist."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class BaseRow:
 
 
 def listing(store: ImageStore) -> tuple[BaseRow, ...]:
-    """All bases of the catalogue, in order."""
+    """Return all bases of the catalogue, in order."""
     return tuple(_row(name, store.info(name)) for name in CATALOGUE)
 
 
@@ -70,7 +70,7 @@ def build(
 
 
 def inspect(name: str, store: ImageStore) -> dict[str, Any]:
-    """The details of a base's local image, as data. EnvctlError if it does not exist.
+    """Return the details of a base's local image, as data. EnvctlError if it does not exist.
 
     Keys: `name, id, size, created, how, labels, manifest, packages`; `packages` maps names to
     versions and is read from the image itself, `manifest` is their digest.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 
 def parse_status(text: str) -> dict[str, str]:
-    """The installed packages in dpkg's status file, with their versions."""
+    """Return the installed packages in dpkg's status file, with their versions."""
     packages: dict[str, str] = {}
     for stanza in text.split("\n\n"):
         fields = dict(_fields(stanza.splitlines()))

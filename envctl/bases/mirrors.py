@@ -23,7 +23,7 @@ class Source:
     keyring: str = ""
 
     def line(self) -> str:
-        """The line as apt reads it."""
+        """Return the line as apt reads it."""
         options = f"[signed-by={self.keyring}] " if self.keyring else ""
         return f"deb {options}{self.uri} {self.suite} {' '.join(self.components)}"
 
@@ -31,7 +31,7 @@ class Source:
 def sources_for(
     entry: CatalogueEntry, *, snapshot: str = "", root: Path = Path("/"), platform: str = ""
 ) -> tuple[Source, ...]:
-    """The sources for a base; empty to use mmdebstrap's default.
+    """Return the sources for a base; empty to use mmdebstrap's default.
 
     A dated mirror has the security updates beside it, in a folder whose name ends in "-security".
     Ubuntu has another mirror for all processors but those of PCs: for another `platform`, this host's may not have them.
@@ -94,7 +94,7 @@ def _uri_of(sources: tuple[Source, ...], suite: str) -> str:
 
 
 def _host_sources(root: Path) -> Iterator[Source]:
-    """The binary sources of this host's apt that are fetched over HTTP, in either format.
+    """Yield the binary sources of this host's apt that are fetched over HTTP, in either format.
 
     A source with a password in its address is left out, because the image contains the address.
     """

@@ -63,7 +63,7 @@ class Line(Protocol):
     """A package source."""
 
     def line(self) -> str:
-        """The line as apt reads it."""
+        """Return the line as apt reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class RootfsSpec:
     platform: str = ""
 
     def argv(self, program: str) -> tuple[str, ...]:
-        """The mmdebstrap command, which writes the root filesystem to its standard output as a tar.
+        """Return the mmdebstrap command, which writes the root filesystem to its standard output as a tar.
 
         Without sources, mmdebstrap uses the distribution's own mirror, with updates and security.
         """
@@ -105,11 +105,11 @@ class RootfsSpec:
         )
 
     def _dated(self) -> Sequence[str]:
-        """The option for a dated mirror, whose signatures have expired by design."""
+        """Return the option for a dated mirror, whose signatures have expired by design."""
         return ('--aptopt=Acquire::Check-Valid-Until "false"',) if self.snapshot else ()
 
     def _elsewhere(self) -> Sequence[str]:
-        """The options for another platform. Without arch-test, mmdebstrap cannot test whether its programs run here; envctl has done so."""
+        """Return the options for another platform. Without arch-test, mmdebstrap cannot test whether its programs run here; envctl has done so."""
         import shutil
 
         if not self.platform:
@@ -124,7 +124,7 @@ class RootfsSpec:
 
 
 def source_date(snapshot: str) -> int | None:
-    """The date in the address of a dated mirror, in seconds since 1970; None without one."""
+    """Return the date in the address of a dated mirror, in seconds since 1970; None without one."""
     match = _TIMESTAMP.search(snapshot)
     if match is None:
         return None
@@ -133,7 +133,7 @@ def source_date(snapshot: str) -> int | None:
 
 
 def hook() -> str:
-    """A shell script that finishes a root filesystem; `$1` is the root directory.
+    """Return a shell script that finishes a root filesystem; `$1` is the root directory.
 
     It writes the tweaks, removes what came from this host, and prints packages and sources to standard error, the only
     stream that works in every mode of mmdebstrap.

@@ -73,7 +73,7 @@ def bootstrap_kept(
 
 
 def _release(suite: str, packages: Path) -> str:
-    """The Release file that names the suite: mmdebstrap looks for essential packages only in its own suite."""
+    """Return the Release file that names the suite: mmdebstrap looks for essential packages only in its own suite."""
     data = packages.read_bytes()
     listed = f" {hashlib.sha256(data).hexdigest()} {len(data)} Packages"
     return f"Suite: {suite}\nCodename: {suite}\nSHA256:\n{listed}\n"

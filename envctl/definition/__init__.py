@@ -50,10 +50,10 @@ _BASE = "base"
 
 
 def find_root(start: Path) -> Path:
-    """The nearest folder, from `start` upwards, that holds an envctl.yaml.
+    """Return the nearest folder, from `start` upwards, that holds an envctl.yaml.
 
-    Raises EnvctlError if there is none, or if it belongs to another user: a spec decides what is run. Root may use
-    another user's in `start` itself, but not one that happens to be further up.
+    Raises EnvctlError if no folder has one, or if it belongs to another user, since a spec decides which programs run. Root may
+    use another user's spec in `start` itself, but not in a parent folder.
     """
     start = start.absolute()
     for folder in (start, *start.parents):
@@ -139,7 +139,7 @@ def valid_parts(
     sets: Mapping[str, str] = _NOTHING,
     environ: Mapping[str, str] | None = None,
 ) -> Resolved | None:
-    """The parts of a spec with problems that are valid by themselves, to find out what else is wrong; None if there are none."""
+    """Return the valid parts of a spec with problems, so that other mistakes can be found; None if no part is valid."""
     from envctl.definition.resolve import resolve
 
     contents, variables = _contents(root, environment, with_files(root)), _variables(environ)
@@ -152,13 +152,13 @@ def valid_parts(
 
 
 def _variables(environ: Mapping[str, str] | None) -> dict[str, str]:
-    """The environment variables that set variables of the spec."""
+    """Return the environment variables that set variables of the spec."""
     environ = os.environ if environ is None else environ
     return {name: value for name, value in environ.items() if name.startswith(_PREFIX)}
 
 
 def _contents(root: Path, environment: str, overlays: tuple[str, ...]) -> dict[str, bytes | None]:
-    """The contents of the environment's files; None for one that cannot be read, which `resolve` reports."""
+    """Return the contents of the environment's files; None for one that cannot be read, which `resolve` reports."""
     files = [ROOT_FILE]
     if environment in overlays:
         files.append(overlay_file(environment))
@@ -172,7 +172,7 @@ def _contents(root: Path, environment: str, overlays: tuple[str, ...]) -> dict[s
 
 
 def peek(root: Path, environment: str, key: str) -> str | None:
-    """The value of a key at the top level, read without YAML, however invalid the rest of the file is."""
+    """Return the value of a key at the top level, read without YAML, however invalid the rest of the file is."""
     pattern = re.compile(_LINE.format(key=re.escape(key)), re.MULTILINE)
     for file in (overlay_file(environment), ROOT_FILE):
         data = _contents(root, environment, (environment,)).get(file) or b""
@@ -182,14 +182,14 @@ def peek(root: Path, environment: str, key: str) -> str | None:
 
 
 def config_text(resolved: Resolved, *, origins: bool = False) -> str:
-    """A resolved spec as YAML; with `origins`, where each value comes from."""
+    """Return a resolved spec as YAML; with `origins`, where each value comes from."""
     from envctl.definition.yaml_writer import config_text as make
 
     return make(resolved, origins=origins)
 
 
 def json_schema(which: Literal["envctl", "environment"] = "envctl") -> dict[str, Any]:
-    """The JSON Schema of `envctl.yaml`, or of an overlay; for editors."""
+    """Return the JSON Schema of `envctl.yaml`, or of an overlay; for editors."""
     from envctl.definition.editor_schema import json_schema as make
 
     return make(which)

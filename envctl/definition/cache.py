@@ -1,6 +1,6 @@
 """Resolved specs, cached in the project's private folder: with an unchanged spec a command parses no YAML and loads no keys.
 
-Caches may be deleted at any time and are ignored when anything about them is odd.
+Caches may be deleted at any time. A cache with any defect is ignored.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def key(
     contents: Mapping[str, bytes | None],
     names: tuple[str, ...],
 ) -> str:
-    """A hash of everything that a resolved spec depends on, envctl itself included."""
+    """Return a hash of everything that a resolved spec depends on, envctl itself included."""
     from envctl import __version__
 
     head = [
@@ -58,13 +58,13 @@ def key(
 
 @lru_cache(maxsize=1)
 def _together(names: tuple[str, ...]) -> str:
-    """A hash of the names of all environments; remembered, since a project may have thousands."""
+    """Return a hash of the names of all environments; remembered, since a project may have thousands."""
     return hashlib.sha256(json.dumps(sorted(names)).encode()).hexdigest()
 
 
 @cache
 def _program() -> list[tuple[str, int, int]]:
-    """The state of this package's files, for people who change envctl itself."""
+    """Return the state of this package's files, for people who change envctl itself."""
     package = Path(__file__).parent
     files: list[tuple[str, int, int]] = []
     catalogue = package.parent / "catalogue"
@@ -79,12 +79,12 @@ def _program() -> list[tuple[str, int, int]]:
 
 
 def path(root: Path, environment: str) -> Path:
-    """The cache file of an environment."""
+    """Return the cache file of an environment."""
     return state_path(root, _FOLDER) / f"resolved-{environment}.json"
 
 
 def read(root: Path, environment: str, expected: str) -> Resolved | None:
-    """The cached spec, if it has the expected key."""
+    """Return the cached spec, if it has the expected key."""
     try:
         if existing_folder(root, _FOLDER) is None:
             return None

@@ -36,7 +36,7 @@ class Difference:
 
 
 def differences(before: Resolved, after: Resolved) -> tuple[Difference, ...]:
-    """All differences, in the order of the first spec; what only the second has comes last in each mapping."""
+    """Return all differences, in the order of the first spec; keys that only the second has come last in each mapping."""
     walk = _Walk(before, after)
     left, right = dict(before.data), dict(after.data)
     # Two environments have two names; that is not a difference.
@@ -98,7 +98,7 @@ class _Walk:
 
 
 def path_text(path: KeyPath) -> str:
-    """A path in text: services.web.ports[0]."""
+    """Return a path in text: services.web.ports[0]."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
 

@@ -16,7 +16,7 @@ from envctl.definition.problems import Problems
 from envctl.definition.tree import MapNode, Position, ScalarNode, quoted, summary
 
 MAX_CHARACTERS: Final = 4 * 1024 * 1024
-"""All values of a file together: variables in it could double their length with each line."""
+"""The maximum length of all values of a file together. Variables could double it with each line."""
 _MAX_DEPTH: Final = 20
 _STATEMENT = re.compile(r"(?:export[ \t]+)?(?P<name>[^\s=:#'\"]+)[ \t]*[=:][ \t]*")
 _QUOTED: Final = {
@@ -42,7 +42,7 @@ class _Mistake(Exception):  # noqa: N818 — control flow within this module
 
 
 def parse(text: str, file: str, *, known: Lookup, problems: Problems) -> MapNode:
-    """The variables of a file, with their places. `known` are values besides those that the file has set before."""
+    """Return the variables of a file, with their places. `known` are values besides those that the file has set before."""
     problems.add_source(file, text)
     reader = _Reader(text, file, known, problems)
     reader.read()
@@ -50,7 +50,7 @@ def parse(text: str, file: str, *, known: Lookup, problems: Problems) -> MapNode
 
 
 class _Reader:
-    """Reads statement after statement; a mistake costs one of them."""
+    """Reads statements one after the other. A mistake invalidates only its own statement."""
 
     def __init__(self, text: str, file: str, known: Lookup, problems: Problems) -> None:
         self.text = text.replace("\r\n", "\n")
@@ -91,7 +91,7 @@ class _Reader:
         return self._next_line(end)
 
     def _next_line(self, index: int) -> int:
-        """Where the next line begins; counts the lines until there."""
+        """Return where the next line begins, and count the lines up to it."""
         end = self.text.find("\n", index) + 1 or len(self.text)
         self._line += self.text.count("\n", self._line_start, end)
         self._line_start = end
@@ -120,7 +120,7 @@ class _Reader:
     # --- values
 
     def _value(self, start: int) -> tuple[str, int]:
-        """A value, and where it ends."""
+        """Return a value, and where it ends."""
         quote = self.text[start : start + 1]
         if quote not in _QUOTED:
             end = self.text.find("\n", start)
@@ -143,7 +143,7 @@ class _Reader:
         return value, match.end()
 
     def _expand(self, text: str, depth: int = 0) -> str:
-        """The text with its variables replaced."""
+        """Return the text with its variables replaced."""
         if depth > _MAX_DEPTH:
             raise _Mistake(f"nested deeper than {_MAX_DEPTH} levels")
         parts: list[str] = []
@@ -158,7 +158,7 @@ class _Reader:
         return "".join([*parts, text[index:]])
 
     def _reference(self, text: str, dollar: int, depth: int) -> tuple[str, int]:
-        """What a `$` stands for, and where that ends."""
+        """Return the value that a `$` stands for, and where the reference ends."""
         after = text[dollar + 1 : dollar + 2]
         if after == "{":
             end = _closing(text, dollar)
@@ -203,7 +203,7 @@ class _Reader:
 
 
 def _closing(text: str, start: int) -> int:
-    """Where the brace of the `${` at `start` is closed."""
+    """Return the position of the brace that closes the `${` at `start`."""
     depth = 0
     for match in _BRACE.finditer(text, start):
         depth += 1 if match[0] == "${" else -1

@@ -16,12 +16,12 @@ _VARIABLE = "[$][{]"
 
 
 def json_schema(which: Literal["envctl", "environment"]) -> dict[str, Any]:
-    """The schema of `envctl.yaml`, or of an overlay, where null removes and nothing is required."""
+    """Return the schema of `envctl.yaml`, or of an overlay, where null removes and nothing is required."""
     form = SPEC if which == "envctl" else OVERLAY
     forms = _Forms()
     schema = forms.mapping(form, is_whole=which == "envctl")
     if which == "envctl":
-        # It is not removed, and no variable stands in it.
+        # It cannot be removed, and it cannot contain a variable.
         schema["properties"]["project"] = {
             **forms.about(form.fields["project"]),
             **_plain(form.fields["project"].key.kind),
@@ -36,13 +36,13 @@ def json_schema(which: Literal["envctl", "environment"]) -> dict[str, Any]:
 
 
 class _Forms:
-    """The schemas of forms, each made once, under the names of their data."""
+    """The schemas of forms, each generated once, by the names of their data."""
 
     def __init__(self) -> None:
         self.known: dict[str, dict[str, Any]] = {}
 
     def mapping(self, form: Form, *, is_whole: bool) -> dict[str, Any]:
-        """The schema of a form. What is merged with other files requires nothing."""
+        """Return the schema of a form. What is merged with other files requires nothing."""
         required = {"required": form.required} if is_whole and form.required else {}
         return {
             "type": "object",
@@ -57,7 +57,7 @@ class _Forms:
         }
 
     def about(self, field: Field) -> dict[str, Any]:
-        """The description, example and default of a key."""
+        """Return the description, example and default of a key."""
         key = field.key
         schema: dict[str, Any] = {"description": key.doc}
         if key.example is not None:
@@ -71,7 +71,7 @@ class _Forms:
         return {"anyOf": [*schema.get("anyOf", [schema]), _NULL]}
 
     def value(self, kind: ValueKind, *, is_whole: bool) -> dict[str, Any]:
-        """The schema of a value. Items of a list are complete, since lists are not merged."""
+        """Return the schema of a value. Items of a list are complete, since lists are not merged."""
         match kind:
             case ListOf():
                 items = self.value(kind.item, is_whole=True)
@@ -104,7 +104,7 @@ class _Forms:
         raise TypeError(kind)
 
     def _keyed(self, kind: ListOf) -> dict[str, Any]:
-        """The schema of a mapping that is short for a list of forms."""
+        """Return the schema of a mapping that is short for a list of forms."""
         form, (_, value) = kind.item, kind.map_keys or ("", "")
         assert isinstance(form, Form)  # only those have keys
         properties: dict[str, Any] = {
@@ -118,7 +118,7 @@ class _Forms:
 
 
 def _one_of(kinds: Iterable[str]) -> dict[str, Any]:
-    """Exactly one of these keys is written."""
+    """Return the schema that requires exactly one of these keys."""
     return {"oneOf": [{"required": [kind]} for kind in kinds]}
 
 
@@ -128,7 +128,7 @@ def _plain(kind: ValueKind) -> dict[str, Any]:
 
 
 def _with_variable(schema: Any) -> dict[str, Any]:
-    """The schema of a scalar, with a variable in place of a known word or pattern."""
+    """Return the schema of a scalar, with a variable in place of a known word or pattern."""
     result = dict(schema)
     if "anyOf" in result:
         result["anyOf"] = [_with_variable(choice) for choice in result["anyOf"]]

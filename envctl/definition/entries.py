@@ -26,7 +26,7 @@ _OURS: Final = Path(__file__).parents[1] / "catalogue"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry. Its service still has the names of parameters in it."""
+    """A catalogue entry. Its service still contains the names of parameters, not their values."""
 
     name: str
     file: str
@@ -68,7 +68,7 @@ class Catalogues:
                 )
 
     def names(self) -> Sequence[str]:
-        """The names of all entries, sorted."""
+        """Return the names of all entries, sorted."""
         folders = [_OURS]
         if self._root is not None:
             folders += [self._root / folder for folder in self.folders]
@@ -76,14 +76,14 @@ class Catalogues:
         return sorted(filter(is_name, stems))
 
     def entry(self, name: str) -> Entry | None:
-        """The entry of this name. None if it has mistakes, which are reported. KeyError if there is none."""
+        """Return the entry of this name. None if it has mistakes, which are reported. KeyError if it does not exist."""
         if name not in self._entries:
             text = self.text(name)
             self._entries[name] = self._parsed(name, *text) if text is not None else None
         return self._entries[name]
 
     def text(self, name: str) -> tuple[str, bytes] | None:
-        """Where an entry is, and what is written there. None if it cannot be read. KeyError if there is none."""
+        """Return an entry's file and its text. None if the file cannot be read. KeyError if the entry does not exist."""
         for folder in self.folders:
             file = f"{folder}/{name}.yaml"
             try:
@@ -116,7 +116,7 @@ class Catalogues:
 
 
 def catalogues_of(root: Path | None) -> Catalogues:
-    """The catalogues of a project as far as its spec can be read; those of envctl alone without one."""
+    """Return the catalogues of a project as far as its spec can be read; those of envctl alone without one."""
     problems = Problems()
     node: Node | None = None
     if root is not None:
@@ -135,14 +135,14 @@ def _is_folder(root: Path, folder: str) -> bool:
 
 
 def entry_name(extends: Node | None) -> str | None:
-    """The name of the entry that a service extends; None if it extends none."""
+    """Return the name of the entry that a service extends; None if it extends none."""
     if isinstance(extends, ScalarNode) and extends.startswith(PREFIX):
         return str(extends.removeprefix(PREFIX))
     return None
 
 
 def default_of(parameter: Mapping[str, object]) -> str:
-    """The default of a parameter in words."""
+    """Return the default of a parameter in words."""
     if parameter["required"]:
         return "required"
     return "" if parameter["default"] is None else str(parameter["default"])

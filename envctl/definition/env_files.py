@@ -17,7 +17,7 @@ _KEY = "env_file"
 
 
 class EnvFiles:
-    """Adds what the files set to the services that name them."""
+    """Adds the variables from files to the services that name the files."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class EnvFiles:
         self.size = size
 
     def add_to(self, services: MapNode) -> MapNode:
-        """The services, each with the variables of its files in `env` and without `env_file`."""
+        """Return the services, each with the variables of its files in `env` and without `env_file`."""
         result = without(services)
         for name, node in services.items():
             # An empty key that removes nothing is reported with the others of its kind.
@@ -61,7 +61,7 @@ class EnvFiles:
         return result
 
     def _variables(self, name: str, service: MapNode, env: MapNode | None) -> MapNode:
-        """What all files of a service set; the last one wins."""
+        """Return the variables that all files of a service set. The last file wins."""
         table = MapNode(service.positions[_KEY])
         named = NamedFiles(
             _KEY, SERVICE.fields[_KEY].key, self.files, self.problems, ("services", name)

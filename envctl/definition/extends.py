@@ -27,7 +27,7 @@ from envctl.definition.tree import (
 def extend_services(
     services: MapNode, catalogues: Catalogues, problems: Problems, size: Size
 ) -> tuple[MapNode, AbstractSet[str]]:
-    """All services with what they inherit, and the names of those that extend what cannot be extended."""
+    """Return all services with what they inherit, and the names of those that extend what cannot be extended."""
     extension = _Extension(services, catalogues, problems, size)
     return extension.all_services(), extension.orphans
 
@@ -64,7 +64,7 @@ class _Extension:
             self.size.add(node, self.services.positions[name], f"services.{name}")
 
     def _extended(self, name: str) -> MapNode:
-        """A service with what it inherits. Walks up first, without recursion, so no chain is too long."""
+        """Return a service with what it inherits. Walks up first, without recursion, so no chain is too long."""
         chain: dict[str, None] = {}
         while name not in self.done:
             node = self._service(name)
@@ -88,7 +88,7 @@ class _Extension:
         return result
 
     def _first(self, name: str, node: MapNode) -> MapNode:
-        """A service that extends no other: alone, or merged into an entry of a catalogue."""
+        """Return a service that extends no other: alone, or merged into an entry of a catalogue."""
         extends = node.get("extends")
         entry = entry_name(extends)
         service = self._entry_service(name, entry, node) if entry is not None else None
@@ -102,7 +102,7 @@ class _Extension:
         return result
 
     def _entry_service(self, name: str, entry_name: str, node: MapNode) -> MapNode | None:
-        """The service of an entry with the values of its parameters; None if that is a mistake."""
+        """Return the service of an entry with the values of its parameters; None if that is a mistake."""
         extends, arguments = node["extends"], node.get("with")
         assert isinstance(extends, ScalarNode)  # it has a name
         try:
@@ -144,7 +144,7 @@ class _Extension:
         return node
 
     def _merged(self, name: str, node: MapNode, parent: MapNode) -> MapNode:
-        """A service merged into the one that it extends."""
+        """Return a service merged into the one that it extends."""
         path = ("services", name)
         over = without(node, "extends", "with")
         merged = merge_maps(parent, over, path=path, problems=self.problems)
@@ -152,7 +152,7 @@ class _Extension:
         return merged
 
     def _parent(self, name: str, node: MapNode, chain: Mapping[str, None]) -> str | None:
-        """The service that another one extends; None if it extends none, or if that is a mistake."""
+        """Return the service that another one extends; None if it extends none, or if that is a mistake."""
         parent = node.get("extends")
         if parent is None or isinstance(parent, NullNode) or entry_name(parent) is not None:
             return None
@@ -176,7 +176,7 @@ class _Extension:
         return str(parent) if isinstance(target, MapNode) else None
 
     def _meant(self, name: str, parent: str) -> str:
-        """What a service that extends nothing known may have meant."""
+        """Suggest what a service that extends an unknown service may have meant."""
         if parent in self.catalogues.names():
             return f"did you mean {PREFIX + parent!r}?"
         return suggestion(parent, [other for other in self.services if other != name])

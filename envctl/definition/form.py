@@ -51,7 +51,7 @@ class Shorthand:
     expand: Callable[[Any], Mapping[str, str]] | None = None
 
     def table(self, node: Node) -> MapNode:
-        """The mapping it stands for. Raises InvalidValue."""
+        """Return the mapping it stands for. Raises InvalidValue."""
         table = MapNode(node.position)
         if self.expand is None:
             if not isinstance(node, self.types):
@@ -111,12 +111,12 @@ class Form:
         """The data of a mapping without keys."""
 
     def read(self, node: Node, cursor: Cursor) -> Any:
-        """The data; INVALID if something required is missing."""
+        """Return the data; INVALID if something required is missing."""
         data, is_whole = self.read_parts(node, cursor)
         return data if is_whole else INVALID
 
     def read_parts(self, node: Node, cursor: Cursor) -> tuple[dict[str, Any], bool]:
-        """The data of all that is valid, and whether everything required is there."""
+        """Return the data of all that is valid, and whether everything required is there."""
         if isinstance(node, MapNode):
             return self._read(node, cursor, is_implied=cursor.is_shorthand)
         try:
@@ -142,7 +142,7 @@ class Form:
                 if word not in meant:
                     self._report_missing(word, cursor)
         if meant:
-            # A misspelt key may be the very one that would make it whole: report no consequences of it.
+            # The misspelt key may be the missing one, so do not report the missing one as well.
             is_whole = is_whole and not (self.exclusive or self.check)
         elif is_whole:
             is_whole = self._fits_together(table, cursor)
@@ -151,7 +151,7 @@ class Form:
     def _read_keys(
         self, table: MapNode, cursor: Cursor, data: dict[str, Any], *, is_implied: bool
     ) -> bool:
-        """Fill in the data. False if a value is invalid that the rest makes no sense without."""
+        """Fill in the data. Return False if an invalid value makes the rest meaningless."""
         is_sound = True
         for word, node in table.items():
             field = self.fields.get(word)
@@ -239,7 +239,7 @@ class Tagged(Form):
         self.noun = noun
 
     def read(self, node: Node, cursor: Cursor) -> Any:
-        """The data."""
+        """Return the data."""
         others = [word for word in self.fields if word not in self.kinds]
         kind = without(node, *others) if isinstance(node, MapNode) else node
         if not isinstance(kind, MapNode) or len(kind) != 1:
@@ -273,7 +273,7 @@ class Tagged(Form):
 
 
 def _declared_fields(data: type) -> dict[str, Field]:
-    """The declared keys of a TypedDict, by the names they are written with."""
+    """Return the declared keys of a TypedDict, by the names that specs use for them."""
     fields: dict[str, Field] = {}
     for name, annotation in data.__annotations__.items():
         for declared in getattr(annotation, "__metadata__", ()):

@@ -1,4 +1,4 @@
-"""Hints for people who know other tools: how what they wrote is written here. Only valid suggestions are shown."""
+"""Hints for people who know other tools: how to write their keys and values here. Only valid suggestions are shown."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class ReadingWithHints(Reading):
     """A reading that gives these hints."""
 
     def hint_for_key(self, form: KnownKeys, word: str, node: Node) -> str:
-        """A hint about a key that the form does not have; "" if nothing is similar."""
+        """Return a hint about a key that the form does not have; "" if nothing is similar."""
         known, others = list(form.fields), OTHER_TOOLS.get(form, {})
         if word in others:
             return others[word]
@@ -111,7 +111,7 @@ class ReadingWithHints(Reading):
         return hint
 
     def hint_for_value(self, key: Key, word: str, node: Node) -> str:
-        """How to write a value of the wrong type, if it is clear what was meant; else ""."""
+        """Return how to write a value of the wrong type; "" if it is not clear what was meant."""
         if word == "build" and (instead := _dockerfile(node)):
             return instead
         for candidate in _candidates(word, node):
@@ -144,7 +144,7 @@ def _paths(texts: list[str]) -> dict[str, Any]:
 
 
 def _dockerfile(value: object) -> str:
-    """A hint for Compose's `build`."""
+    """Return a hint for Compose's `build`."""
     if isinstance(value, ScalarNode) and "/" not in value and value != ".":
         return f"write {inline_yaml([{'run': str(value)}])}"
     if isinstance(value, ScalarNode):

@@ -1,4 +1,4 @@
-"""`include`: other spec files of the project, which `envctl.yaml` is merged into as an overlay is into it."""
+"""`include`: other spec files of the project. `envctl.yaml` is merged into them, just as an overlay is merged into it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ONLY_IN_ROOT: Final = tuple(sorted({*SPEC.fields} - {*OVERLAY.fields}))
 
 
 def with_included(base: MapNode, files: InputFiles, problems: Problems) -> MapNode:
-    """The tree of `envctl.yaml`, merged into the files that it includes, with the variables of all their files."""
+    """Return the tree of `envctl.yaml`, merged into the files that it includes, with the variables of all their files."""
     root_tree = with_vars_of_files(base, files, problems)
     if isinstance(base.get(_KEY), NullNode | None):
         return root_tree
@@ -36,7 +36,7 @@ def with_included(base: MapNode, files: InputFiles, problems: Problems) -> MapNo
 
 
 def _paths(base: MapNode, problems: Problems) -> Iterator[tuple[str, Position]]:
-    """The files, and where each is named."""
+    """Yield the files, and where each is named."""
     reading, position, key = Reading(problems), base.positions[_KEY], SPEC.fields[_KEY].key
     cursor = Cursor(reading, "", position).enter(_KEY, position, (), key)
     paths = key.kind.read(normalize(base[_KEY], path=(_KEY,), problems=problems), cursor)

@@ -11,7 +11,7 @@ _AMBIGUOUS: Final = frozenset(("y", "n", "yes", "no", "on", "off", "null"))
 
 
 def inline_yaml(value: Any) -> str:
-    """A value as an author would write it."""
+    """Return a value as an author would write it."""
     match value:
         case dict():
             entries = (f"{inline_yaml(key)}: {inline_yaml(item)}" for key, item in value.items())

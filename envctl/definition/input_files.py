@@ -20,19 +20,19 @@ class InputFiles:
         self._contents: dict[str, bytes | None] = {}
 
     def read(self, path: str) -> bytes | None:
-        """The content of a file of the project; None if it does not exist. Raises InsideError as `read_inside` does."""
+        """Return the content of a file of the project; None if it does not exist. Raises InsideError as `read_inside` does."""
         if path not in self._contents:
             self._contents[path] = _read(self._root, path)
         return self._contents[path]
 
     @property
     def digests(self) -> dict[str, str]:
-        """What was read: a hash for each path, "" for what does not exist."""
+        """Return a hash for each path that was read; "" for a path that does not exist."""
         return {path: _digest(data) for path, data in self._contents.items()}
 
 
 def unchanged(root: Path, digests: Mapping[str, str]) -> bool:
-    """Whether the files are what they were."""
+    """Whether the files are unchanged."""
     try:
         return all(_digest(_read(root, path)) == digest for path, digest in digests.items())
     except (OSError, InsideError):

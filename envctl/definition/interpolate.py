@@ -1,4 +1,4 @@
-"""Variables: `${name}` is replaced by what `vars` declares. Nothing else of the process environment gets in."""
+"""Variables: `${name}` is replaced by what `vars` declares. Nothing else in the process environment has any effect."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _DOLLAR = re.compile(r"\$\$|\$\{([^}]*)(\}?)")
 
 
 def escape(text: str) -> str:
-    """The text with each `$` doubled, so that interpolation gives it back."""
+    """Return the text with each `$` doubled, so that interpolation gives it back."""
     return text.replace("$", "$$")
 
 
@@ -108,7 +108,7 @@ class Interpolation:
                 trail[needed] = self._references(needed)
 
     def _references(self, name: str) -> Iterator[str]:
-        """The declared variables that a variable's text refers to."""
+        """Return the declared variables that a variable's text refers to."""
         node = self.declared[name]
         if name in self.overrides or not isinstance(node, ScalarNode) or name in self.values:
             return iter(())
@@ -116,7 +116,7 @@ class Interpolation:
         return iter([reference for reference in names if reference in self.declared])
 
     def _value(self, name: str) -> ScalarNode:
-        """The value of a variable; those that it refers to are known already."""
+        """Return the value of a variable; those that it refers to are known already."""
         node = self.declared[name]
         if name in self.overrides:
             value = self.overrides[name]
@@ -132,7 +132,7 @@ class Interpolation:
         return ScalarNode("", node.position)
 
     def node(self, node: Node) -> Node:
-        """The node with all variables replaced; the same node if it has none."""
+        """Return the node with all variables replaced; the same node if it has none."""
         match node:
             case ScalarNode():
                 return self._text(node) if "$" in node else node
@@ -157,7 +157,7 @@ class Interpolation:
                 return node
 
     def _shared_table(self, node: MapNode, names: AbstractSet[str]) -> MapNode:
-        """The mapping with its variables replaced, once for all environments that give them the same values."""
+        """Return the mapping with its variables replaced, once for all environments that give them the same values."""
         values = [(name, self.values.get(name)) for name in sorted(names)]
         key = tuple(
             (name, value, value.note if value is not None else "") for name, value in values
@@ -195,7 +195,7 @@ class Interpolation:
         return table
 
     def _text(self, node: ScalarNode, *, template: bool = False) -> ScalarNode:
-        """The text with its variables replaced. Values are data: a `$` in them means nothing.
+        """Return the text with its variables replaced. Values are data: a `$` in them means nothing.
 
         A template stays one: `${secret.NAME}` is kept, and a literal `$` is still written `$$`.
         """
@@ -279,7 +279,7 @@ class Interpolation:
         return self.values[name]
 
     def _port(self, name: str, position: Position) -> ScalarNode | None:
-        """The mark for a port of the host, which is chosen later."""
+        """Return the mark for a port of the host, which is chosen later."""
         if self._in_vars:
             self.problems.add(
                 position,
@@ -299,7 +299,7 @@ class Interpolation:
 
 
 def _variables_in(node: Node) -> frozenset[str]:
-    """The variables in a node, declared or not; "" for a `$$`, and for a mistake."""
+    """Return the variables in a node, declared or not; "" for a `$$`, and for a mistake."""
     match node:
         case ScalarNode():
             if "$" not in node:
@@ -317,7 +317,7 @@ def _variables_in_table(table: MapNode) -> frozenset[str]:
 
 
 def _within(node: ScalarNode, offset: int) -> Position:
-    """The position of a character in a scalar; that of the scalar where quotes or folding make it uncertain."""
+    """Return the position of a character in a scalar; that of the scalar where quotes or folding make it uncertain."""
     file, line, column = node.position
     if node.plain and "\n" not in node:
         return (file, line, column + offset)

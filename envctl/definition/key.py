@@ -1,4 +1,4 @@
-"""What is declared of a key, and the cursor that walks a spec by these declarations."""
+"""The declaration of a key, and the cursor that walks a spec by these declarations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from envctl.definition.value_readers import InvalidValue
 from envctl.lazy_dataclass import dataclass
 
 INVALID: Final[Any] = object()
-"""The result of reading an invalid value. It has been reported already."""
+"""The result of reading an invalid value, which has been reported already."""
 REQUIRED: Final = object()
 """In place of a default: the key must be written."""
 
@@ -23,12 +23,12 @@ class ValueKind(Protocol):
     """How a value is read."""
 
     def read(self, node: Node, cursor: Cursor) -> Any:
-        """The value as data; INVALID if it is not valid, which has been reported then."""
+        """Return the value as data; INVALID if it is not valid, which has been reported then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Everything that is declared of one key."""
+    """The declaration of one key."""
 
     kind: ValueKind
     doc: str
@@ -37,7 +37,7 @@ class Key:
     name: str = ""
     """The name it is written with, if the data calls it something else."""
     write: Callable[[Any], Any] | None = None
-    """Turns its data back into what is written; None means that nothing is written."""
+    """Converts its data back to what a user writes; None means that nothing is written."""
     replaces: str = ""
     """Why an overlay replaces a mapping here, instead of merging it by key."""
     fixed: str = ""
@@ -55,7 +55,7 @@ class KnownKeys(Protocol):
 
 
 class Reading:
-    """The reading of one mapping: collects problems, origins and what depends on them."""
+    """The reading of one mapping. Collects its problems and origins."""
 
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
@@ -67,12 +67,12 @@ class Reading:
         """Top keys with a mistake in them, and keys that a misspelt one may have meant. Later checks do not trust them."""
 
     def hint_for_key(self, form: KnownKeys, word: str, node: Node) -> str:
-        """A hint about a key that the form does not have."""
+        """Return a hint about a key that the form does not have."""
         del node
         return suggestion(word, form.fields)
 
     def hint_for_value(self, key: Key, word: str, node: Node) -> str:
-        """A hint about a value of the wrong type."""
+        """Return a hint about a value of the wrong type."""
         del key, word, node
         return ""
 
@@ -98,7 +98,7 @@ class Cursor:
         """The key or the number of the item, as written; "" if the key is not written."""
         self.position = position
         self.path = path
-        """None if this is not part of the data; no origin is kept then."""
+        """None if this is not part of the data. Then no origin is stored."""
         self.key = key
         """The declaration of the nearest key around it."""
         self.parent = parent
@@ -124,7 +124,7 @@ class Cursor:
     def enter(
         self, word: str | int, position: Position, path: KeyPath | None, key: Key | None = None
     ) -> Cursor:
-        """The cursor for a part: `word` as written, `path` relative to this one's data."""
+        """Return the cursor for a part: `word` as written, `path` relative to this one's data."""
         here = self.path
         return Cursor(
             self.reading,
@@ -137,11 +137,11 @@ class Cursor:
         )
 
     def implied(self, key: Key) -> Cursor:
-        """The cursor for a key that is not written, since a short form stands for the whole mapping."""
+        """Return the cursor for a key that is not written, since a short form stands for the whole mapping."""
         return Cursor(self.reading, "", self.position, None, key=key, parent=self, top=self.top)
 
     def record(self, node: Node, *, deep: bool = False) -> None:
-        """Keep the origin of a value; with `deep`, of everything in it."""
+        """Store the origin of a value; with `deep`, of everything in it."""
         if self.path is None:
             return
         self.reading.origins[self.path] = raw_origin(node, self.position)
@@ -174,13 +174,13 @@ class Cursor:
         return INVALID
 
     def _position_of_value(self, node: Node) -> Position:
-        """The value's own position if it is a scalar or on the key's line, else the key's."""
+        """Return the value's own position if it is a scalar or on the key's line, else the key's."""
         if isinstance(node, ScalarNode) or node.position[1] == self.position[1]:
             return node.position
         return self.position
 
     def example(self, key: Key | None = None, name: str = "") -> str:
-        """An example of the nearest key around it, or of another one."""
+        """Return an example of the nearest key around it, or of another one."""
         key = key or self.key
         if key is None or key.example is None:
             return ""
@@ -188,14 +188,14 @@ class Cursor:
 
 
 def raw_origin(node: Node, position: Position) -> RawOrigin:
-    """Where a scalar is, or the key of a collection; what it replaced; which variables are in it."""
+    """Return the position of a scalar, or of a collection's key; what it replaced; and the variables in it."""
     if isinstance(node, ScalarNode):
         return (node.position, node.replaced, node.note)
     return (position, node.replaced, "")
 
 
 def _record_parts(path: KeyPath, node: Node, origins: dict[KeyPath, RawOrigin]) -> None:
-    """Keep the origins of everything in a value that is read as a whole."""
+    """Store the origins of everything in a value that is read as a whole."""
     if isinstance(node, MapNode):
         for key, item in node.items():
             origins[*path, key] = raw_origin(item, node.positions[key])

@@ -21,10 +21,10 @@ class Scalar:
     title: str
     schema: Mapping[str, Any]
     is_template: bool = False
-    """Whether its data still is in the syntax of variables, so that it is written as it is."""
+    """Whether its data is still in the syntax of variables, so that it is written unchanged."""
 
     def read(self, node: Node, cursor: Cursor) -> Any:
-        """The value."""
+        """Return the value."""
         try:
             value = self.parse(node)
         except InvalidValue as error:
@@ -37,13 +37,13 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class ScalarOr:
-    """A scalar, or a mapping that says where its value comes from."""
+    """A scalar, or a mapping that names the source of its value."""
 
     scalar: Scalar
     form: Form
 
     def read(self, node: Node, cursor: Cursor) -> Any:
-        """The value, or the data of the mapping."""
+        """Return the value, or the data of the mapping."""
         kind = self.form if isinstance(node, MapNode) else self.scalar
         return kind.read(node, cursor)
 
@@ -62,7 +62,7 @@ class ListOf:
     takes_one: bool = False
 
     def read(self, node: Node, cursor: Cursor) -> Any:
-        """The valid items."""
+        """Return the valid items."""
         if self.map_keys and isinstance(node, MapNode):
             return self._read_mapping(node, cursor, *self.map_keys)
         is_one = self.takes_one and isinstance(node, ScalarNode | MapNode)
@@ -119,7 +119,7 @@ class MapOf:
     name_key: str = ""
 
     def read(self, node: Node, cursor: Cursor) -> Any:
-        """The valid entries."""
+        """Return the valid entries."""
         if isinstance(node, MapNode):
             entries = self._entries(node, cursor)
             if self.name_key:

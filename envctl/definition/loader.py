@@ -30,23 +30,23 @@ class SpecLoader:
 
     @cached_property
     def alike(self) -> Mapping[str, None]:
-        """The environments that are known to mount the same."""
+        """The environments that certainly have the same mounts."""
         return definition.alike(self._root)
 
     def load(
         self, environment: str, *, allow_missing_files: bool = False, cache: bool = True
     ) -> Resolved:
-        """The resolved spec of an environment. Options and errors are those of `definition.load`."""
+        """Return the resolved spec of an environment. Options and errors are those of `definition.load`."""
         loaded = self._loaded.get((environment, allow_missing_files))
         if loaded is None and allow_missing_files:
-            # What lacks no file is the same either way.
+            # If no file is missing, the result is the same either way.
             whole = self._loaded.get((environment, False))
             loaded = whole if isinstance(whole, Resolved) else None
         if loaded is None:
             loaded = self._load(environment, allow_missing_files=allow_missing_files, cache=cache)
             self._loaded[environment, allow_missing_files] = loaded
         if isinstance(loaded, SpecError):
-            # Raised more than once: each time with a traceback of its own.
+            # The error is raised several times, each time with its own traceback.
             raise loaded.with_traceback(None)
         return loaded
 

@@ -21,7 +21,7 @@ def memoized(
     other: Node | None = None,
     problems: Problems | None = None,
 ) -> T:
-    """The result of `make`, called once per node and key.
+    """Return the result of `make`, called once per node and key.
 
     The key holds everything that the result depends on besides the node itself and the `other` node. What reports
     problems is made again each time, so that every environment reports its own.

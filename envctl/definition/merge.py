@@ -30,7 +30,7 @@ Path: TypeAlias = tuple[str, ...]
 
 
 class Strategy(StrEnum):
-    """What a new value does to the one that was set before."""
+    """What a new value does to the previous one."""
 
     MERGE = "merge by key"
     REPLACE = "replace"
@@ -88,7 +88,7 @@ _BY_PATH: dict[Path, MergeRule] = {tuple(rule.path.split(".")): rule for rule in
 
 
 def rule_at(path: Path) -> MergeRule | None:
-    """The rule for a path; None where the defaults apply."""
+    """Return the rule for a path; None where the defaults apply."""
     if len(path) > 1 and path[0] == "services":
         path = ("services", "*", *path[2:])
         if len(path) > 3 and path[2] == "stages":
@@ -132,7 +132,7 @@ def merge(base: Node, over: Node, *, path: Path = (), problems: Problems) -> Nod
 
 
 def _extended(base: ListExtension, over: ListExtension) -> ListExtension:
-    """Both extensions in one: the second also removes items that the first adds."""
+    """Return both extensions in one: the second also removes items that the first adds."""
     before, after = (_without_removed(items, over.removed) for items in (base.before, base.after))
     matched = {name for item in [*base.before, *base.after] for name in _names(item)}
     removed = {name: None if name in matched else at for name, at in over.removed.items()}
@@ -150,7 +150,7 @@ def _without_removed(items: list[Node], removed: Mapping[str, Position | None]) 
 
 
 def _names(item: Node) -> tuple[str, ...]:
-    """What an item is removed by: its text, or its id."""
+    """Return the text or id by which an item can be removed."""
     name = item.get("id") if isinstance(item, MapNode) else item
     return (str(name),) if isinstance(name, ScalarNode) else ()
 
@@ -158,7 +158,7 @@ def _names(item: Node) -> tuple[str, ...]:
 def _report_not_removed(
     over: ListExtension, items: list[Node], before: list[Node], path: Path, problems: Problems
 ) -> None:
-    """Report what an extension should remove from a list, and what was not in it."""
+    """Report the items that an extension should remove from a list that does not contain them."""
     if not over.removed:
         return
     known = {name for item in before for name in _names(item)}
@@ -174,14 +174,14 @@ def _report_not_removed(
 
 
 def merge_maps(base: MapNode, over: MapNode, *, path: Path = (), problems: Problems) -> MapNode:
-    """The same for two mappings, which make one."""
+    """Merge two mappings, as `merge` does."""
     merged = merge(base, over, path=path, problems=problems)
     assert isinstance(merged, MapNode)
     return merged
 
 
 def _history(base: Node) -> Replaced:
-    """What a value replaces: the old one, and what that had replaced."""
+    """Return what a value replaces: the old value, and what the old value replaced."""
     if isinstance(base, NullNode):
         return base.replaced
     return ((base.position, summary(base)), *base.replaced)
@@ -208,14 +208,14 @@ def _merged(
             continue
         added = with_history(node, node.replaced + dropped) if key in chosen else node
         if before and key in chosen and isinstance(added, MapNode):
-            # It takes the place of another choice: nothing further down may be merged into it either.
+            # It replaces another choice, so nothing below it may be merged either.
             added.sealed = True
         result.put(key, added, over.positions[key])
     return result
 
 
 def normalize(node: Node, *, path: Path = (), problems: Problems) -> Node:
-    """The tree without removed keys and open extensions. Removing what was never set is a problem."""
+    """Return the tree without removed keys and open extensions. Removing what was never set is a problem."""
     if isinstance(node, ListExtension):
         _report_not_removed(node, [], [], path, problems)
         items = ListNode(node.position, [*node.before, *node.after], node.replaced)

@@ -1,4 +1,4 @@
-"""Files of the project that a key such as `env_file` names: which they are, and their texts."""
+"""Files of the project that a key such as `env_file` names: their paths and texts."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class NamedFiles:
     path: tuple[str, ...] = ()
 
     def texts(self, table: MapNode) -> Iterator[tuple[str, str]]:
-        """The path and text of each file, in order. What cannot be read is reported."""
+        """Yield the path and text of each file, in order. What cannot be read is reported."""
         for path, is_required, position in self._named(table):
             text = self._text(path, position, is_required=is_required)
             if text is not None:
                 yield path, text
 
     def _named(self, table: MapNode) -> list[tuple[str, bool, Position]]:
-        """The files: path, whether it has to exist, and where it is named."""
+        """Return the files: path, whether it has to exist, and where it is named."""
         reading = Reading(self.problems)
         position = table.positions[self.word]
         cursor = Cursor(reading, ".".join(self.path), position)

@@ -1,4 +1,4 @@
-"""Which environments there are. YAML is read only if the root file may hold inline ones."""
+"""The names of the environments. YAML is read only if the root file may declare inline environments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MAY_HAVE_DEFAULT = re.compile(rb"default[\'\"]?\s*:")
 _DEFAULT_LINE = re.compile(
     rb"^(?P<before>default[ \t]*:[ \t]+)(?P<name>[a-z][a-z0-9-]*)[ \t]*(?:#.*)?\r?$", re.MULTILINE
 )
-"""The usual form of the key, read without YAML: to import that takes longer than most commands."""
+"""The usual form of the key, read without YAML: importing the parser takes longer than most commands run."""
 
 
 def is_name(text: str) -> bool:
@@ -35,18 +35,18 @@ def is_name(text: str) -> bool:
 
 
 def overlay_file(environment: str) -> str:
-    """The path of an environment's overlay."""
+    """Return the path of an environment's overlay."""
     return f"{FOLDER}/{environment}.yaml"
 
 
 def with_files(root: Path) -> tuple[str, ...]:
-    """The environments that have an overlay file, sorted. InsideError if their folder leads outside the project."""
+    """Return the environments that have an overlay file, sorted. InsideError if their folder leads outside the project."""
     try:
         folder = real_path(root, FOLDER)
         changed = folder.stat().st_mtime_ns
     except OSError:
         return ()
-    # A folder's time is no finer than some milliseconds: one that is young may have changed again since.
+    # A folder's time has a resolution of some milliseconds, so a recent one may hide a later change.
     if time.time_ns() - changed > _STABLE_AFTER:
         return _in_folder(str(folder), changed)
     return _in_folder.__wrapped__(str(folder), changed)
@@ -58,7 +58,7 @@ _STABLE_AFTER: Final = 2_000_000_000
 
 @lru_cache(maxsize=4)
 def _in_folder(folder: str, _changed: int) -> tuple[str, ...]:
-    """Cached while the folder stays the same, since each of thousands of environments asks for it."""
+    """Return the overlays in a folder. Cached while the folder stays the same, since each of thousands of environments needs it."""
     try:
         names = sorted(entry.name for entry in os.scandir(folder))
     except OSError:
@@ -68,9 +68,9 @@ def _in_folder(folder: str, _changed: int) -> tuple[str, ...]:
 
 
 def misnamed(root: Path, environment: str = "") -> str:
-    """A file that would be an environment's overlay if it had the right name; "" if there is none.
+    """Return a file that would be an environment's overlay if it had the right name; "" if there is none.
 
-    With `environment` it is that one's.
+    With `environment`, only that environment's overlay is considered.
     """
     try:
         names = sorted(os.listdir(real_path(root, FOLDER)))  # noqa: PTH208
@@ -85,13 +85,13 @@ def misnamed(root: Path, environment: str = "") -> str:
 
 
 def meant_by(name: str) -> str:
-    """The right name for an overlay file."""
+    """Return the right name for an overlay file."""
     stem, dot, suffix = name.lower().rpartition(".")
     return f"{stem}.yaml" if dot and suffix in ("yaml", "yml") else name
 
 
 def how_to_have(root: Path, environment: str = "") -> str:
-    """A hint how to add an environment, or this one."""
+    """Return a hint how to add an environment, or this one."""
     name = misnamed(root, environment)
     if name:
         return f"{FOLDER}/{name} is no environment's file: rename it to {FOLDER}/{meant_by(name)}"
@@ -99,7 +99,7 @@ def how_to_have(root: Path, environment: str = "") -> str:
 
 
 def no_environments(root: Path) -> EnvctlError:
-    """The error for a project without environments."""
+    """Return the error for a project without environments."""
     return EnvctlError(
         "the project has no environments",
         hint=how_to_have(root) or "write environments/dev.yaml, or `environments:` in envctl.yaml",
@@ -107,7 +107,7 @@ def no_environments(root: Path) -> EnvctlError:
 
 
 def inline(root: Path) -> tuple[str, ...]:
-    """The names under `environments:` in the root file, as far as it can be read."""
+    """Return the names under `environments:` in the root file, as far as it can be read."""
     data = _root_file(root)
     if not _INLINE.search(data):
         return ()
@@ -118,7 +118,7 @@ def inline(root: Path) -> tuple[str, ...]:
 
 
 def default_environment(root: Path) -> tuple[str, Place] | None:
-    """The environment that the root file names as `default`, and where; None if it names none that can be read."""
+    """Return the environment that the root file names as `default`, and where; None if it names none that can be read."""
     data = _root_file(root)
     if match := _DEFAULT_LINE.search(data):
         line = data.count(b"\n", 0, match.start()) + 1
@@ -132,7 +132,7 @@ def default_environment(root: Path) -> tuple[str, Place] | None:
 
 
 def _root_file(root: Path) -> bytes:
-    """The content of the root file; nothing if it cannot be read."""
+    """Return the content of the root file; nothing if it cannot be read."""
     try:
         return read_inside(root, ROOT_FILE)
     except (OSError, InsideError):
@@ -140,7 +140,7 @@ def _root_file(root: Path) -> bytes:
 
 
 def _top_value(data: bytes, key: str) -> Node | None:
-    """The value of a key at the top of the root file, as far as that is valid."""
+    """Return the value of a key at the top of the root file, as far as that is valid."""
     from envctl.definition import yaml_reader
 
     tree = yaml_reader.parse_leniently(data, ROOT_FILE)
@@ -148,5 +148,5 @@ def _top_value(data: bytes, key: str) -> Node | None:
 
 
 def environments(root: Path) -> tuple[str, ...]:
-    """The names of all environments, sorted: files under environments/, and inline ones."""
+    """Return the names of all environments, sorted: files under environments/, and inline ones."""
     return tuple(sorted({*with_files(root), *inline(root)}))

@@ -1,6 +1,6 @@
 """Where the values of the data come from: the positions in the tree, by the paths in the data.
 
-Kept as plain tuples and turned into `Origin`s when asked for: most commands ask for few.
+Stored as plain tuples and converted to `Origin`s on demand, since most commands need few.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OriginsByService: TypeAlias = dict[str, dict[KeyPath, RawOrigin]]
 
 
 class Origins(Mapping[KeyPath, Origin]):
-    """Origins by path. They are created on demand, and loaded only if someone asks for one."""
+    """Origins by path. They are loaded and created on demand."""
 
     def __init__(self, load: Callable[[], OriginsByService]) -> None:
         self._load = load
@@ -48,7 +48,7 @@ class Origins(Mapping[KeyPath, Origin]):
         return Place(*position, note)
 
     def of_service(self, name: str) -> Mapping[KeyPath, RawOrigin]:
-        """The raw origins of a service's values, by their paths within it."""
+        """Return the raw origins of a service's values, by their paths within it."""
         return self.parts.get(name, {})
 
     def _raw(self, path: KeyPath) -> RawOrigin:
@@ -64,7 +64,7 @@ class Origins(Mapping[KeyPath, Origin]):
         return sum(map(len, self.parts.values()))
 
     def without(self, path: KeyPath) -> Origins:
-        """The same origins without one path."""
+        """Return the same origins without one path."""
         part, inner = part_of(path)
         others = {
             key: raw_origin for key, raw_origin in self.parts.get(part, {}).items() if key != inner
@@ -73,7 +73,7 @@ class Origins(Mapping[KeyPath, Origin]):
 
 
 def part_of(path: KeyPath) -> tuple[str, KeyPath]:
-    """The service that a path is in, and the path within it; "" and the path if it is in none."""
+    """Return the service that a path is in, and the path within it; "" and the path if it is in none."""
     if len(path) > 1 and path[0] == "services":
         return str(path[1]), path[2:]
     return "", path

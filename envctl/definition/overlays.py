@@ -13,21 +13,21 @@ from envctl.host import safe_read
 from envctl.host.safe_read import open_below, open_root
 
 _CHANGES: Final = re.compile(rb"services|base|vars|[\\&*<]")
-"""What may change services in an overlay: these keys, escapes in a key, anchors. Without them YAML is not parsed."""
+"""What can change services in an overlay: these keys, escapes in a key, and anchors. Without them the YAML is not parsed."""
 _EVERYWHERE: Final = frozenset({"base", "project", "vars", "vars_file"})
 """Keys that may change any part of any service."""
 _OF_SERVICES: Final = frozenset({"base", "dockerfile", "extends", "image", "mounts"})
-"""Keys of a service that say what it mounts, or by which it may come to what another has."""
+"""Keys of a service that define its mounts, or that can inherit another service's mounts."""
 
 
 def alike(root: Path) -> dict[str, None]:
     """In order, the environments whose overlay files leave the mounts of all services as the root file has them.
 
-    One of which a look does not tell is left out; so is one that is a link.
+    Overlays that are links, and overlays that must be parsed to be sure, are left out.
     """
     names = with_files(root)
     try:
-        # Once for all of them: to find the way to each of thousands anew takes seconds.
+        # The folder is opened once: resolving the path of each of thousands of files takes seconds.
         with open_root(root) as home:
             folder = open_below(home, FOLDER, flags=safe_read.FOLDER)
     except OSError:

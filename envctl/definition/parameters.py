@@ -34,9 +34,9 @@ class _NoValueError(Exception):
 def parameter_values(
     entry: Entry, arguments: MapNode, name: str, *, start: ScalarNode, problems: Problems
 ) -> Mapping[str, ScalarNode | None] | None:
-    """The value of each parameter, None for one that has none. None if there are mistakes, which are reported.
+    """Return the value of each parameter, None for one that has none. None if there are mistakes, which are reported.
 
-    `arguments` is what the service of that name writes under `with`, `start` the value of its `extends`.
+    `arguments` is the value of `with` in the service of that name, `start` the value of its `extends`.
     """
     count = problems.count
     path = f"services.{name}.with"
@@ -68,7 +68,7 @@ def parameter_values(
 def _argument(
     word: str, node: Node, path: str, kind: str, problems: Problems
 ) -> Mapping[str, ScalarNode | None]:
-    """The value that the service gives."""
+    """Return the value that the service gives."""
     if isinstance(node, NullNode):
         return _parts(word, None, kind)
     try:
@@ -97,7 +97,7 @@ def _by_default(
 
 
 def _parts(word: str, value: ScalarNode | None, kind: str) -> Mapping[str, ScalarNode | None]:
-    """A parameter and, of `files`, its folder and the pattern of what is taken of it."""
+    """Return a parameter and, if its value is a pattern of files, the folder and the pattern within it."""
     if kind == "file" and value is not None:
         return {word: _like(value, posixpath.normpath(value))}
     if kind != "files":
@@ -118,7 +118,7 @@ def _parts(word: str, value: ScalarNode | None, kind: str) -> Mapping[str, Scala
 
 
 def _like(value: ScalarNode, text: str) -> ScalarNode:
-    """A text that comes from a value."""
+    """Return a text that comes from a value."""
     node = ScalarNode(text, value.position)
     node.note, node.replaced = value.note, value.replaced
     return node
@@ -127,16 +127,16 @@ def _like(value: ScalarNode, text: str) -> ScalarNode:
 def service_of(
     entry: Entry, values: Mapping[str, ScalarNode | None], problems: Problems
 ) -> MapNode:
-    """The entry's service with the values of its parameters."""
+    """Return the entry's service with the values of its parameters."""
     filled = _Filler(values, problems).node(entry.service, in_list=False)
-    assert isinstance(filled, MapNode)  # filling keeps the kind
+    assert isinstance(filled, MapNode)  # filling in values keeps the kind of node
     return filled
 
 
 class _Filler:
     """Replaces `${name}` by values of parameters.
 
-    What uses a parameter without a value is left out: the item of a list that it is in, or else the key.
+    A list item or key that uses a parameter without a value is left out.
     """
 
     def __init__(self, values: Mapping[str, ScalarNode | None], problems: Problems) -> None:
@@ -144,7 +144,7 @@ class _Filler:
         self._problems = problems
 
     def node(self, node: Node, *, in_list: bool) -> Node:
-        """The node with values. _NoValueError if it has to be left out."""
+        """Return the node with values. _NoValueError if it has to be left out."""
         match node:
             case ScalarNode():
                 return self.text(node)
@@ -178,7 +178,7 @@ class _Filler:
         return table
 
     def text(self, node: ScalarNode) -> ScalarNode:
-        """A text with values. One that is a parameter and nothing else is the value, with the place of it."""
+        """Return a text with values. One that is a parameter and nothing else is the value, with the place of it."""
         if "$" not in node:
             return node
         whole = _DOLLAR.fullmatch(node)
@@ -200,7 +200,7 @@ class _Filler:
         return text
 
     def _value(self, match: re.Match[str], node: ScalarNode) -> ScalarNode | None:
-        """The value of the parameter that is named; None if there is no such parameter, which is reported."""
+        """Return the value of the parameter that is named; None if there is no such parameter, which is reported."""
         name = match[1]
         if match[2] and name in self._values:
             value = self._values[name]

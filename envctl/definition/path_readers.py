@@ -14,7 +14,7 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
 def unit_path(value: Any) -> str:
-    """An absolute path inside the unit, without `..`; a trailing slash is kept."""
+    """Return an absolute path inside the unit, without `..`; a trailing slash is kept."""
     result = filled(value)
     if not result.startswith("/"):
         raise InvalidValue(
@@ -27,12 +27,12 @@ def unit_path(value: Any) -> str:
 
 
 def unit_folder(value: Any) -> str:
-    """An absolute path inside the unit, without a trailing slash."""
+    """Return an absolute path inside the unit, without a trailing slash."""
     return unit_path(value).rstrip("/") or "/"
 
 
 def stage_path(value: Any) -> str:
-    """An absolute path in a stage, without a trailing slash: one file or folder."""
+    """Return an absolute path in a stage, without a trailing slash: one file or folder."""
     result = unit_folder(value)
     if result == "/":
         raise InvalidValue("a whole stage cannot be copied", expected="a path in it, such as /out")
@@ -46,7 +46,7 @@ def stage_path(value: Any) -> str:
 
 
 def mount_target(value: Any) -> str:
-    """Where a mount or volume appears. The `:ro` of other tools is a key of its own here."""
+    """Return the path where a mount or volume appears. The `:ro` of other tools is a separate key here."""
     result = unit_folder(value)
     if re.search(r":(ro|rw|z|Z)\Z", result):
         raise InvalidValue(
@@ -59,7 +59,7 @@ def mount_target(value: Any) -> str:
 
 
 def project_path(value: Any) -> str:
-    """A relative path within the project, normalized: "./app/" is "app"."""
+    """Return a relative path within the project, normalized: "./app/" is "app"."""
     result = filled(value)
     tidy, problem = posixpath.normpath(result), ""
     if result.startswith(("/", "~")) or _DRIVE.match(result):
@@ -76,7 +76,7 @@ def project_path(value: Any) -> str:
 
 
 def host_path(value: Any) -> str:
-    """A path of the host: relative to the project, or absolute."""
+    """Return a path of the host: relative to the project, or absolute."""
     result = filled(value)
     if result.startswith("~"):
         raise InvalidValue(
@@ -86,7 +86,7 @@ def host_path(value: Any) -> str:
 
 
 def secret_target(value: Any) -> str:
-    """The path of a secret. /run/secrets holds one plain file per secret, and nothing else."""
+    """Return the path of a secret. /run/secrets holds one plain file per secret, and nothing else."""
     result = mount_target(value)
     folder, name = posixpath.split(result)
     within = f"{result}/".startswith((f"{SECRETS}/", f"/var{SECRETS}/"))

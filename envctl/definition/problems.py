@@ -16,7 +16,7 @@ UNPRINTABLE = re.compile(
 )
 _LONGEST_LINE = 200
 MAX_PROBLEMS: Final = 500
-"""Reading stops after this many: so many problems have one cause, and nobody reads them all."""
+"""Reading stops after this many: so many problems usually have one cause."""
 
 
 class Problems:
@@ -40,7 +40,7 @@ class Problems:
     def add(self, position: Position, message: str, *, expected: str = "", hint: str = "") -> None:
         """Report a problem. The same one twice (an aliased node) counts once.
 
-        Raises SpecError when there are so many that looking for more is of no use.
+        Raises SpecError when the number of problems reaches the limit.
         """
         self.count += 1
         if position in self._suppressed:
@@ -50,7 +50,7 @@ class Problems:
             self.stop()
 
     def suppress(self, position: Position) -> None:
-        """Report nothing more about the value at a position: it would only follow from what was reported."""
+        """Report nothing more about the value at a position, since it would only be a consequence."""
         self._suppressed.add(position)
 
     @property
@@ -94,12 +94,12 @@ class Problems:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """The known name that was probably meant, or else all known names, at bearable length."""
+    """Return the known name that was probably meant, or else all known names, shortened if there are many."""
     hint = did_you_mean(word, known)
     return hint if len(hint) <= 160 else hint[:159] + "…"
 
 
 def similar(word: str, known: Iterable[str]) -> str:
-    """The known name that was probably meant; "" if none is similar."""
+    """Return the known name that was probably meant; "" if none is similar."""
     name = nearest(word, known)
     return f"did you mean {name!r}?" if name else ""

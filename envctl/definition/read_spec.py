@@ -1,4 +1,4 @@
-"""From a merged tree to data: reads it by the declared keys, and keeps where each value comes from."""
+"""From a merged tree to data: reads the tree by the declared keys, and stores where each value comes from."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read_spec(
     added: AbstractSet[str],
     orphans: AbstractSet[str],
 ) -> tuple[SpecData, OriginsByService]:
-    """The data and where it comes from; complete if no problem was found.
+    """Return the data and where it comes from; complete if no problem was found.
 
     `added` are services of the overlay alone, `orphans` those that extend what cannot be extended.
     """
@@ -66,7 +66,7 @@ def read_spec(
 
 
 def _services(tree: MapNode, problems: Problems) -> MapNode:
-    """The services as they are written; an empty mapping, and a problem, if there are none."""
+    """Return the services as they are written; an empty mapping, and a problem, if there are none."""
     services = tree.get("services")
     if isinstance(services, MapNode) and services:
         return services
@@ -82,7 +82,7 @@ def _services(tree: MapNode, problems: Problems) -> MapNode:
 
 @dataclass(frozen=True, slots=True)
 class ServiceRead:
-    """A service as far as it is valid; the rest has been reported."""
+    """The valid parts of a service. Everything else has been reported."""
 
     data: ServiceData
     origins: Mapping[KeyPath, RawOrigin]
@@ -121,7 +121,7 @@ def _with_default_base(
     origin: RawOrigin,
     default: tuple[BaseData, RawOrigin] | None,
 ) -> tuple[ServiceData, dict[KeyPath, RawOrigin]]:
-    """A service's data and origins, with the file's base unless it has a source of its own."""
+    """Return a service's data and origins, with the file's base unless it has a source of its own."""
     has_source = any(service.data[key] for key in SERVICE.choices)  # type: ignore[literal-required]
 
     def complete() -> tuple[ServiceData, dict[KeyPath, RawOrigin]]:
@@ -133,7 +133,7 @@ def _with_default_base(
     key = ("complete", origin, default and (*default[0].values(), default[1]))
     data, origins = memoized(node, key, complete)
     if data["depends_on"]:
-        # A copy, since each environment decides the conditions that are left open.
+        # Copied, because the conditions that are left open are decided for each environment.
         data = {**data, "depends_on": dict(data["depends_on"])}
     return data, origins
 

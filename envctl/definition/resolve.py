@@ -110,7 +110,7 @@ def resolve(
 
 
 def unknown_environment(root: Path, environment: str, known: tuple[str, ...]) -> UsageError:
-    """The error for an environment that the project does not have, with what is closest to it."""
+    """Return the error for an environment that the project does not have, with what is closest to it."""
     hint = "" if misnamed(root, environment) else suggestion(environment, known)
     return UsageError(
         f"there is no environment {environment!r}", hint=hint or how_to_have(root, environment)
@@ -133,7 +133,7 @@ def _overlay(
     contents: Mapping[str, bytes | None],
     problems: Problems,
 ) -> MapNode | None:
-    """What differs in the environment: its file, or its entry in the base file."""
+    """Return the environment's overlay: its file, or its entry in the base file."""
     inline = _inline_overlay(base, environment, problems) if base is not None else None
     file = overlay_file(environment)
     if file not in contents:
@@ -148,7 +148,7 @@ def _overlay(
 
 
 def _inline_overlay(base: MapNode, environment: str, problems: Problems) -> MapNode | None:
-    """The environment's entry under `environments:`, if it has one."""
+    """Return the environment's entry under `environments:`, if it has one."""
     inline = base.get("environments")
     if inline is None:
         return None
@@ -189,7 +189,7 @@ def _check_default(root: Path, base: MapNode, problems: Problems) -> None:
 
 
 def _added_services(base: MapNode, overlay: MapNode | None) -> AbstractSet[str]:
-    """The services that the overlay has and the base file has not."""
+    """Return the services that are in the overlay but not in the base file."""
     names: list[set[str]] = []
     for tree in (base, overlay):
         services = tree.get("services") if tree is not None else None
@@ -209,7 +209,7 @@ def _merge_overlay(base: MapNode, overlay: MapNode | None, problems: Problems) -
 
 
 def _without_anchors(tree: MapNode) -> MapNode:
-    """The top of the tree without `environments`, and without the `x-…` keys, which only hold anchors."""
+    """Return the top of the tree without `environments`, and without the `x-…` keys, which only hold anchors."""
     return without(tree, "environments", *[name for name in tree if name.startswith("x-")])
 
 
@@ -245,7 +245,7 @@ def _extend(
     catalogues: Catalogues,
     problems: Problems,
 ) -> tuple[MapNode, AbstractSet[str]]:
-    """The normalized tree with every `extends` and `env_file` carried out, and the services that extend what cannot be extended."""
+    """Return the normalized tree with every `extends` and `env_file` carried out, and the services that extend what cannot be extended."""
     services = tree.get("services")
     size = Size(problems)
     orphans: AbstractSet[str] = frozenset()
@@ -265,7 +265,7 @@ def _extend(
 
 
 def _with_options(services: MapNode, options: Node | None, problems: Problems) -> MapNode:
-    """The services, each with the file's `options` under its own."""
+    """Return the services, each with the file's `options` under its own."""
     if not isinstance(options, MapNode) or not options:
         return services
     result = without(services)
@@ -291,7 +291,7 @@ def _with_own_options(name: str, node: MapNode, options: MapNode, problems: Prob
 
 
 def _valid_parts(data: SpecData) -> SpecData:
-    """What can be planned of a spec with problems, to see what else is wrong with it."""
+    """Return the parts of a spec with problems that can be planned, to find other mistakes."""
     services: dict[str, ServiceData] = {}
     for name, service in data["services"].items():
         if service["base"] or service["image"] or service["dockerfile"]:

@@ -30,7 +30,7 @@ class Resolved:
     run_paths: Mapping[str, str] = field(default_factory=dict)
     """The keys of a service that are part of its units' run identity, each with its path in the run.
 
-    They come with the data, since a cached spec is planned without loading the declarations.
+    They are stored with the data, so that a cached spec can be planned without loading the declarations.
     """
     inputs: Mapping[str, str] = field(default_factory=dict)
     """Hashes of other files that its values come from, by path; "" for one that does not exist."""
@@ -38,14 +38,14 @@ class Resolved:
     """By service, files that its build needs and that do not exist; only if that was tolerated."""
 
     def on_backend(self, name: str | None) -> Resolved:
-        """The spec as it is on another backend than its own, which then no file has set; None changes nothing."""
+        """Return the spec as it is on another backend than its own, where it was not set by any file. None changes nothing."""
         if not name:
             return self
         data: SpecData = {**self.data, "backend": name}
         return replace(self, data=data, origins=self.origins.without(("backend",)))
 
     def where(self, *path: str | int) -> Place | None:
-        """The place that set the value at the path, or its nearest parent."""
+        """Return the place that set the value at the path, or its nearest parent."""
         for end in range(len(path), 0, -1):
             if path[:end] in self.origins:
                 return self.origins.place(path[:end])

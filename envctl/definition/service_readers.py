@@ -20,7 +20,7 @@ from envctl.definition.value_readers import (
 from envctl.plan import platforms, secret_templates
 
 DEFAULT_CONDITION: Final = "default"
-"""The condition until all services are known: it depends on what the other service is."""
+"""Stands for the condition until all services are known, because it depends on the other service."""
 _LARGEST_UID: Final = 2_000_000_000
 CONDITIONS: Final = ("started", "healthy", "completed")
 _CAPABILITIES = """
@@ -38,7 +38,7 @@ _MIRROR = re.compile(r"https?://[A-Za-z0-9\[][!-~]{0,200}\Z")
 
 
 def platform(value: Any) -> str:
-    """A platform as Docker writes it, normalized: linux/arm64/v8 is linux/arm64."""
+    """Return a platform as Docker writes it, normalized: linux/arm64/v8 is linux/arm64."""
     if not isinstance(value, str):
         raise unexpected_type(value, "a platform, such as linux/arm64")
     if normalized := platforms.normalized(value):
@@ -59,7 +59,7 @@ def platform(value: Any) -> str:
 
 
 def secret_template(value: Any) -> str:
-    """A text with at least one `${secret.NAME}` in it; it stays in the syntax of variables."""
+    """Return a text with at least one `${secret.NAME}` in it; it stays in the syntax of variables."""
     result = filled(value)
     if not secret_templates.secrets_of(result):
         raise InvalidValue(
@@ -71,11 +71,11 @@ def secret_template(value: Any) -> str:
 
 
 HOST_UID: Final = "host"
-"""In place of a number: that of the owner of the project's folder."""
+"""Stands for the number of the user who owns the project's folder."""
 
 
 def uid(value: Any) -> int | str:
-    """A user's number, or HOST_UID."""
+    """Return a user's number, or HOST_UID."""
     if value == HOST_UID:
         return HOST_UID
     try:
@@ -87,7 +87,7 @@ def uid(value: Any) -> int | str:
 
 
 def mirror(value: Any) -> str:
-    """The address of a package mirror, without a trailing slash. It becomes part of images, so it must hold no password."""
+    """Return the address of a package mirror, without a trailing slash. It becomes part of images, so it must hold no password."""
     expected = "an address such as http://snapshots.example/archive/debian/20260801T000000Z/"
     result = filled(value)
     if not _MIRROR.match(result):
@@ -111,7 +111,7 @@ def mode(value: Any) -> str:
 
 
 def owner(value: Any) -> str:
-    """A user, or user:group."""
+    """Return a user, or user:group."""
     if not isinstance(value, str) or not _OWNER.match(value):
         raise InvalidValue(
             f"expected an owner, got {describe(value)}", expected="user or user:group"
@@ -120,7 +120,7 @@ def owner(value: Any) -> str:
 
 
 def command(value: Any) -> list[str]:
-    """The arguments of a command; a text is a shell script."""
+    """Return the arguments of a command; a text is a shell script."""
     if isinstance(value, str):
         return [*SHELL, filled(value)]
     if isinstance(value, list):
@@ -129,7 +129,7 @@ def command(value: Any) -> list[str]:
 
 
 def argv(value: Iterable[Any]) -> list[str]:
-    """The arguments of a command, of which the first names the program."""
+    """Return the arguments of a command, of which the first names the program."""
     words: list[str] = []
     for word in value:
         if not isinstance(word, str):
@@ -156,7 +156,7 @@ def commands(value: Any) -> list[list[str]]:
 
 
 def url(value: Any) -> list[str]:
-    """The URL that a probe requests."""
+    """Return the URL that a probe requests."""
     result = filled(value)
     if not result.startswith(("http://", "https://")) or any(char.isspace() for char in result):
         raise InvalidValue(
@@ -166,7 +166,7 @@ def url(value: Any) -> list[str]:
 
 
 def tcp(value: Any) -> list[str]:
-    """A host and a port, read from a port or host:port."""
+    """Return a host and a port, read from a port or host:port."""
     host, colon, port = text(value).rpartition(":")
     if colon and not host:
         raise InvalidValue(
@@ -176,7 +176,7 @@ def tcp(value: Any) -> list[str]:
 
 
 def port_parts(value: Any) -> dict[str, str]:
-    """The keys of a port that "8080:8000/udp" stands for."""
+    """Return the keys of a port that "8080:8000/udp" stands for."""
     if not isinstance(value, str):
         raise unexpected_type(value, "a port")
     ports, slash, protocol = str(value).partition("/")
@@ -195,7 +195,7 @@ def port_parts(value: Any) -> dict[str, str]:
 
 
 def _with_address(text: str) -> tuple[str, str, str]:
-    """Ports with an address before them, which is accepted only if it changes nothing."""
+    """Read ports with an address before them, which is accepted only if it changes nothing."""
     address, _, ports = text.partition(":")
     if address in ("127.0.0.1", "localhost") and ports.count(":") == 1:
         return ports.rpartition(":")
@@ -208,7 +208,7 @@ def _with_address(text: str) -> tuple[str, str, str]:
 
 
 def requirement(value: Any) -> str:
-    """A package for pip or npm; no option."""
+    """Return a package for pip or npm; no option."""
     word = filled(value)
     if word.startswith("-") or "\n" in word:
         raise InvalidValue(
@@ -218,7 +218,7 @@ def requirement(value: Any) -> str:
 
 
 def condition(value: Any) -> str:
-    """What a service waits for."""
+    """Read the condition that a service waits for."""
     if isinstance(value, dict) and "condition" in value:
         word = str(value["condition"]).removeprefix("service_").removesuffix("_successfully")
         hint = f"write it directly: {word}" if word in CONDITIONS else ""
@@ -229,6 +229,6 @@ def condition(value: Any) -> str:
 
 
 def capability(value: Any) -> str:
-    """A Linux capability, without the prefix CAP_."""
+    """Return a Linux capability, without the prefix CAP_."""
     name = text(value).upper().removeprefix("CAP_")
     return str(one_of(*CAPABILITIES)(ScalarNode(name, value.position)))

@@ -51,7 +51,7 @@ class Size:
 
 
 def _measured(node: Node) -> tuple[int, int]:
-    """The number of values in a node, and of their characters. Shared nodes are counted through once."""
+    """Return the number of values in a node, and of their characters. Shared nodes are counted through once."""
     if isinstance(node, ScalarNode):
         return 1, len(node)
     if isinstance(node, NullNode):

@@ -1,4 +1,4 @@
-"""Which stages of a service copy from which: names, and circles. Pure."""
+"""Dependencies between the stages of a service, and circles in them. Pure."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ BuildPath: TypeAlias = tuple[str, ...]
 
 
 def builds(service: ServiceData) -> Iterator[tuple[BuildPath, Sequence[StepData]]]:
-    """The build steps of a service and of each of its stages, with their paths."""
+    """Yield the build steps of a service and of each of its stages, with their paths."""
     yield ("build",), service["build"]
     for name, stage in service["stages"].items():
         yield ("stages", name, "build"), stage["build"]
 
 
 def all_steps(service: ServiceData) -> list[StepData]:
-    """The build steps of a service and of all its stages."""
+    """Return the build steps of a service and of all its stages."""
     return [step for _, steps in builds(service) for step in steps]
 
 
 def sources_of(steps: Iterable[StepData]) -> list[str]:
-    """The stages that steps copy from, each once."""
+    """Return the stages that steps copy from, each once."""
     return list(dict.fromkeys(step["stage"] for step in steps if step["step"] == "copy_from"))
 
 
 def reached(service: ServiceData) -> set[str]:
-    """The stages that the build of a service copies from, directly or by another stage."""
+    """Return the stages that the build of a service copies from, directly or through another stage."""
     stages = service["stages"]
     todo, names = sources_of(service["build"]), set[str]()
     while todo:
@@ -53,7 +53,7 @@ def layers(stages: Mapping[str, StageData]) -> tuple[list[set[str]], set[str]]:
 
 
 def circle(start: str, stages: Mapping[str, StageData]) -> list[str]:
-    """The stages by which one copies from itself: from it to it; [] if it does not."""
+    """Return the circle of stages through which a stage copies from itself, starting and ending with it; [] if there is no circle."""
     todo, seen = [[start]], set[str]()
     while todo:
         trail = todo.pop()
@@ -67,7 +67,7 @@ def circle(start: str, stages: Mapping[str, StageData]) -> list[str]:
 
 
 def without_unknown(service: ServiceData) -> ServiceData:
-    """The service without copies from stages that do not exist, or that copy from themselves: what can be planned of it."""
+    """Return the part of the service that can be planned: without copies from stages that do not exist or are part of a circle."""
     stages = service["stages"]
     waiting = layers(stages)[1]
     known = {name for name in stages if name not in waiting or not circle(name, stages)}

@@ -39,7 +39,7 @@ class SyntaxMistake:
 
 
 def explain(text: str, error: yaml.MarkedYAMLError) -> SyntaxMistake:
-    """The mistake behind a parser's error, at the position that has to be changed."""
+    """Return the mistake behind a parser's error, at the position that has to be changed."""
     return _Search(LINE_BREAK.split(text), error).explain()
 
 
@@ -56,7 +56,7 @@ class _Search:
         self.context = " ".join((error.context or "").split())
 
     def explain(self) -> SyntaxMistake:
-        """The mistake."""
+        """Return the mistake."""
         for number, line in enumerate(self.lines[: self.line + 1]):
             if line.startswith("<<<<<<< "):
                 hint = "keep one of the two sides, and remove the lines with <, = and >"
@@ -115,7 +115,7 @@ class _Search:
         return _unclosed(line, column, opened)
 
     def _no_value(self) -> SyntaxMistake:
-        """Something in brackets that cannot be a value: a value or the closing bracket is missing."""
+        """Explain text in brackets that cannot be a value: a value or the closing bracket is missing."""
         char = self._text(self.line)[self.column : self.column + 1]
         if char in (",", "]", "}"):
             return self._here(f"a value is missing before '{char}'")
@@ -129,7 +129,7 @@ class _Search:
     # --- block style
 
     def _colon(self) -> SyntaxMistake:
-        """A colon where none is allowed: because of this line, or because the line above is not a key."""
+        """Explain a colon where none is allowed: because of this line, or because the line above is not a key."""
         text = self._text(self.line)
         number, body = next((line for line in self._above() if _code(line[1])), (-1, ""))
         if re.search(r":\s", text[: self.column]) or number < 0:
@@ -149,7 +149,7 @@ class _Search:
         )
 
     def _no_key(self, number: int) -> SyntaxMistake:
-        """A line that should be a key, and is not."""
+        """Explain a line that should be a key but is not."""
         text = self._text(number)
         code, indent = _code(text), _indent(text)
         if squeezed := _NO_SPACE.match(code):
@@ -173,7 +173,7 @@ class _Search:
         )
 
     def _indented(self) -> SyntaxMistake:
-        """A line with an indentation that no line above it has."""
+        """Explain a line whose indentation matches no line above it."""
         if spread := self._spread_quote():
             return spread
         text = self._text(self.line)
@@ -206,14 +206,14 @@ class _Search:
         )
 
     def _list_above(self, indent: int) -> int:
-        """The number of the last line above that has a list item, indented as this line or deeper; 0 for none."""
+        """Return the number of the last line above that has a list item, indented as this line or deeper; 0 for none."""
         for number, text in self._above():
             if text.lstrip(" ").startswith("- ") and _indent(text) >= indent:
                 return number + 1
         return 0
 
     def _columns(self) -> dict[int, int]:
-        """The indentations of the collections that are open before the line, each with its last line."""
+        """Return the indentations of the collections that are open before the line, each with its last line."""
         known: dict[int, int] = {}
         for number, text in self._above():
             indent = _indent(text)
@@ -222,7 +222,7 @@ class _Search:
         return known
 
     def _spread_quote(self) -> SyntaxMistake | None:
-        """A quote that was not closed in its line, and ends where another one should begin."""
+        """Explain a quote that was not closed on its line, and so ends where another one should begin."""
         before = self._text(self.line)[: self.column].rstrip()
         if not before.endswith(("'", '"')):
             return None
@@ -254,7 +254,7 @@ class _Search:
         return self.lines[number] if 0 <= number < len(self.lines) else ""
 
     def _above(self) -> Iterator[tuple[int, str]]:
-        """The lines above, upwards from the nearest: number and text."""
+        """Yield the lines above, upwards from the nearest: number and text."""
         for number in range(self.line - 1, max(-1, self.line - _BEFORE), -1):
             yield number, self._text(number)
 
@@ -274,12 +274,12 @@ def _indent(text: str) -> int:
 
 
 def _code(text: str) -> str:
-    """A line without its indentation and its comment."""
+    """Return a line without its indentation and its comment."""
     return re.sub(r"(^|\s+)#.*", "", text[:1000]).strip()
 
 
 def _unquoted_variable(line: str, column: int) -> str:
-    """The word with a variable, `${port}:80`, whose brace is what stands at the column; or ""."""
+    """Return the word with a variable, `${port}:80`, whose brace is what stands at the column; or ""."""
     start = max(0, column - _NEARBY)
     words = _VARIABLE_WORD.finditer(line[start : column + _NEARBY])
     return next((word[0] for word in words if start + word.start(1) == column - 1), "")

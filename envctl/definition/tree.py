@@ -28,7 +28,7 @@ class ScalarNode(str):
     note: str
 
     def __new__(cls, value: str, position: Position, *, plain: bool = False) -> Self:
-        """A scalar that replaces nothing."""
+        """Return a scalar that replaces nothing."""
         self = super().__new__(cls, value)
         self.position = position
         self.plain = plain
@@ -96,7 +96,7 @@ class ListExtension:
 
 
 class NullNode:
-    """A value left empty or written `null`: it removes what was set."""
+    """An empty value or `null`: it removes the previous value."""
 
     __slots__ = ("position", "replaced")
 
@@ -109,18 +109,18 @@ Node: TypeAlias = ScalarNode | MapNode | ListNode | ListExtension | NullNode
 
 
 def as_place(position: Position) -> Place:
-    """The position as the rest of envctl knows it."""
+    """Convert the position to a `Place`, which the rest of envctl uses."""
     return Place(*position)
 
 
 def quoted(value: Any, limit: int = 60) -> str:
-    """A value in a message: quoted, on one line, cut at `limit` characters."""
+    """Return a value in a message: quoted, on one line, cut at `limit` characters."""
     text = str(value)
     return repr(text if len(text) <= limit else text[: limit - 1] + "…")
 
 
 def children(node: Node) -> Iterable[Node]:
-    """The values of a mapping, the items of a list, nothing in any other node."""
+    """Return the values of a mapping, the items of a list, nothing in any other node."""
     match node:
         case MapNode():
             return node.values()
@@ -136,7 +136,7 @@ _SUMMARY: Final = 80
 
 
 def summary(node: Node) -> str:
-    """A value in a few words, for "was …": collections on one line."""
+    """Return a value in a few words, for "was …": collections on one line."""
     text = ""
     for part in _flow(node):
         text += part
@@ -146,7 +146,7 @@ def summary(node: Node) -> str:
 
 
 def _flow(node: Node) -> Iterator[str]:
-    """A value on one line, piece by piece, since only its beginning may be needed."""
+    """Yield a value on one line, piece by piece, since only its beginning may be needed."""
     match node:
         case ScalarNode():
             yield " ".join(node[: 4 * _SUMMARY].split())
@@ -166,12 +166,12 @@ def _flow(node: Node) -> Iterator[str]:
 
 
 def abbreviated(words: list[str], separator: str) -> str:
-    """Words in a row; only the first and the last ones if there are many."""
+    """Join words; if there are many, only the first and the last ones."""
     return separator.join(words if len(words) <= 12 else [*words[:6], "…", *words[-5:]])
 
 
 def describe(node: object) -> str:
-    """What kind of value a node is, in words."""
+    """Describe what kind of value a node is."""
     match node:
         case str():
             return quoted(node)
@@ -184,7 +184,7 @@ def describe(node: object) -> str:
 
 
 def with_history(node: Node, replaced: Replaced) -> Node:
-    """A copy of the node that replaces something. Nodes are shared, so none is changed in place."""
+    """Return a copy of the node that replaces something. Nodes are shared, so none is changed in place."""
     match node:
         case ScalarNode():
             text = ScalarNode(node, node.position, plain=node.plain)
@@ -206,7 +206,7 @@ def with_history(node: Node, replaced: Replaced) -> Node:
 
 
 def without(table: MapNode, *keys: str) -> MapNode:
-    """A copy of a mapping, without these keys."""
+    """Return a copy of a mapping, without these keys."""
     result = MapNode(table.position)
     result.update((key, node) for key, node in table.items() if key not in keys)
     result.positions = {key: table.positions[key] for key in result}

@@ -43,7 +43,7 @@ class InvalidValue(ValueError):  # noqa: N818 — the name says enough
 
 
 def unexpected_type(value: object, expected: str) -> InvalidValue:
-    """The error for a value of another type."""
+    """Return the error for a value of another type."""
     hint = ""
     if isinstance(value, MapNode) and len(value) == 1:
         key = next(iter(value))
@@ -59,7 +59,7 @@ def text(value: Any) -> str:
 
 
 def filled(value: Any) -> str:
-    """A text that is not blank."""
+    """Return a text that is not blank."""
     result = text(value)
     if not result.strip():
         raise InvalidValue("it is empty")
@@ -67,7 +67,7 @@ def filled(value: Any) -> str:
 
 
 def plain_text(value: Any) -> str:
-    """A text for an environment variable. Unquoted booleans are refused, since YAML tools differ on them."""
+    """Return a text for an environment variable. Unquoted booleans are refused, since YAML tools differ on them."""
     if isinstance(value, ScalarNode) and value.plain and value.lower() in _BOOLEANS:
         raise InvalidValue(
             f"{value} is a boolean in YAML, but this is a text",
@@ -85,7 +85,7 @@ def boolean(value: Any) -> bool:
 
 
 def integer(value: Any, *, low: int, high: int, name: str = "a whole number") -> int:
-    """A whole number within bounds, read from its source text."""
+    """Return a whole number within bounds, read from its source text."""
     if not isinstance(value, str) or not _DIGITS.match(value):
         raise InvalidValue(f"expected {name}, got {describe(value)}", expected=f"{low} to {high}")
     number = int(value)
@@ -95,7 +95,7 @@ def integer(value: Any, *, low: int, high: int, name: str = "a whole number") ->
 
 
 def number(value: Any) -> float:
-    """A positive number of CPU cores."""
+    """Return a positive number of CPU cores."""
     if not isinstance(value, str) or not _NUMBER.match(value) or not 0 < float(value) <= 1024:
         raise InvalidValue(
             f"expected a number, got {describe(value)}", expected="more than 0, such as 0.5 or 2"
@@ -104,7 +104,7 @@ def number(value: Any) -> float:
 
 
 def duration(value: Any) -> float:
-    """A duration in seconds, to the millisecond: "5s", "1m30s", "500ms", or a bare number of seconds."""
+    """Return a duration in seconds, to the millisecond: "5s", "1m30s", "500ms", or a bare number of seconds."""
     result = None
     if isinstance(value, str) and _NUMBER.match(value):
         result = float(value)
@@ -121,7 +121,7 @@ def duration(value: Any) -> float:
 
 
 def positive_duration(value: Any) -> float:
-    """A duration of more than 0."""
+    """Return a duration of more than 0."""
     result = duration(value)
     if result <= 0:
         raise InvalidValue("a duration of 0 is not allowed")
@@ -129,7 +129,7 @@ def positive_duration(value: Any) -> float:
 
 
 def size(value: Any) -> int:
-    """A size in bytes: "512M", "1GiB", or a bare number of bytes; units are powers of 1024."""
+    """Return a size in bytes: "512M", "1GiB", or a bare number of bytes; units are powers of 1024."""
     match = _SIZE.match(value) if isinstance(value, str) and len(value) < 30 else None
     if not match:
         raise InvalidValue(
@@ -139,7 +139,7 @@ def size(value: Any) -> int:
 
 
 def memory(value: Any) -> int:
-    """A memory limit in bytes, with which something can still start."""
+    """Return a memory limit in bytes, with which something can still start."""
     result = size(value)
     if result < 6 * 1024**2:
         raise InvalidValue(
@@ -153,7 +153,7 @@ def memory(value: Any) -> int:
 
 
 def pattern(expression: str, expected: str, *, longest: int = 255) -> Any:
-    """A reader of texts that match."""
+    """Return a reader that accepts texts that match a pattern."""
     compiled = re.compile(rf"(?:{expression})\Z")
 
     def read(value: Any) -> str:
@@ -168,7 +168,7 @@ def pattern(expression: str, expected: str, *, longest: int = 255) -> Any:
 
 
 def one_of(*words: str) -> Any:
-    """A reader of one of some words."""
+    """Return a reader that accepts one of these words."""
 
     def read(value: Any) -> str:
         result = text(value)
@@ -185,7 +185,7 @@ def one_of(*words: str) -> Any:
 
 
 def items(value: Any, *, name: str = "texts") -> list[Any]:
-    """A list."""
+    """Return a list."""
     if isinstance(value, ListExtension):
         value = ListNode(value.position, [*value.before, *value.after])
     if not isinstance(value, list):
@@ -230,5 +230,5 @@ def _typed(value: ScalarNode) -> Any:
 
 
 def line(value: Any) -> str:
-    """A text that is not blank, on one line."""
+    """Return a text that is not blank, on one line."""
     return " ".join(filled(value).split())

@@ -17,7 +17,7 @@ _KEY: Final = "vars_file"
 
 
 def with_vars_of_files(tree: MapNode, files: InputFiles, problems: Problems) -> MapNode:
-    """The tree of `envctl.yaml` or an overlay, with the variables of its files in `vars` and without `vars_file`."""
+    """Return the tree of `envctl.yaml` or an overlay, with the variables of its files in `vars` and without `vars_file`."""
     if isinstance(tree.get(_KEY), NullNode | None):
         return tree  # an empty key is reported with the others of its kind
     result = without(tree, _KEY)
@@ -32,7 +32,7 @@ def with_vars_of_files(tree: MapNode, files: InputFiles, problems: Problems) -> 
 
 
 def _variables(tree: MapNode, files: InputFiles, problems: Problems) -> MapNode:
-    """What all files set, by names of variables; the last one wins."""
+    """Return the variables that all files set, by name. The last file wins."""
     variables = MapNode(tree.positions[_KEY])
     before: dict[str, str] = {}
     named = NamedFiles(_KEY, OVERLAY.fields[_KEY].key, files, problems)
@@ -45,7 +45,7 @@ def _variables(tree: MapNode, files: InputFiles, problems: Problems) -> MapNode:
 
 
 def _as_variables(table: MapNode, problems: Problems) -> MapNode:
-    """The variables of one file under their names in a spec, in lower case. A `$` in a value means nothing more."""
+    """Return the variables of one file under their names in a spec, in lower case. A `$` in a value means nothing more."""
     result = MapNode(table.position)
     written: dict[str, str] = {}
     for name, value in table.items():

@@ -35,11 +35,11 @@ _LIST_TAGS = ("!append", "!prepend", "!remove")
 
 
 class _Stop(Exception):  # noqa: N818 — control flow within this module
-    """Reading the file ends here; the mistake has been reported."""
+    """Ends the reading of a file; the mistake has been reported."""
 
 
 def read(root: Path, file: str, problems: Problems) -> bytes | None:
-    """The bytes of a spec file; None if it cannot be read, which is reported."""
+    """Read the bytes of a spec file; None if it cannot be read, which is reported."""
     start = (file, 1, 1)
     try:
         return read_inside(root, file, largest=MAX_BYTES)
@@ -51,7 +51,7 @@ def read(root: Path, file: str, problems: Problems) -> bytes | None:
 
 
 def parse(data: bytes, file: str, problems: Problems) -> MapNode | None:
-    """The top mapping of a file; an empty file has an empty one. None if there is none, which is reported."""
+    """Return the top mapping of a file, which is empty for an empty file. None if the file holds something else, which is reported."""
     text = _decode(data, file, problems)
     if text is None:
         return None
@@ -78,7 +78,7 @@ def parse_tagged(
 
 
 def parse_leniently(data: bytes, file: str) -> MapNode | None:
-    """The top mapping of a file as far as it can be read; mistakes are not reported."""
+    """Return the top mapping of a file as far as it can be read; mistakes are not reported."""
     text = _decoded(data)
     return (
         _parsed(text, file)[0] if isinstance(text, str) and not UNPRINTABLE.search(text) else None
@@ -89,7 +89,7 @@ def parse_leniently(data: bytes, file: str) -> MapNode | None:
 def _parsed(
     text: str, file: str
 ) -> tuple[MapNode | None, tuple[tuple[Position, str, str, str], ...]]:
-    """Parsed once per text: trees never change, so the environments of one run share that of their base file."""
+    """Parse a text, once per run: trees never change, so all environments share the tree of their base file."""
     reader = _Reader(file)
     table = reader.read(text)
     return table, tuple(reader.mistakes)
@@ -158,7 +158,7 @@ class _Reader:
         self.text = ""
 
     def read(self, text: str) -> MapNode | None:
-        """The top mapping, or None."""
+        """Return the top mapping, or None."""
         self.text = text
         try:
             for event in yaml.parse(text, Loader=_LOADER):
@@ -300,7 +300,7 @@ class _Reader:
         self._take(node)
 
     def _names(self, items: MapNode | ListNode) -> list[ScalarNode]:
-        """The items of a !remove, which is before a list only."""
+        """Return the items of a `!remove`, which is only allowed before a list."""
         assert isinstance(items, ListNode)
         for item in items:
             if not isinstance(item, ScalarNode):

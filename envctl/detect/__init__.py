@@ -1,1 +1,1 @@
-"""Looks at a folder and finds out which application is in it; nothing of it is executed."""
+"""Recognizes which application is in a folder, without executing any of its files."""

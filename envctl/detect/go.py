@@ -40,7 +40,7 @@ def detect_go(folder: FolderView) -> Findings | None:
         "a program in Go",
         ("go.mod", f"package {package}"),
         {
-            # A program needs little of its base. Other services keep the whole one.
+            # A Go program needs little, so its base is slim. Other services use the full base.
             "base": f"{base}-slim",
             "packages": ["ca-certificates"],
             "stages": {
@@ -77,13 +77,13 @@ def detect_go(folder: FolderView) -> Findings | None:
 
 
 def dependencies(folder: FolderView) -> frozenset[str]:
-    """The modules that it requires, without their major version."""
+    """Return the modules that the project requires, without their major version."""
     modules = _REQUIRED.findall(folder.text("go.mod"))
     return frozenset(re.sub(r"/v\d+$", "", module) for module in modules)
 
 
 def _package(folder: FolderView) -> str | None:
-    """The package with the program."""
+    """Return the package with the program."""
     sources = list(folder.sources(".go"))
     if any(
         "/" not in path and re.search(r"^package main\b", text, re.MULTILINE)

@@ -27,7 +27,7 @@ def detect_java(folder: FolderView) -> Findings | None:
     tool, build, output = _BUILDS[file]
     if tool == "gradle" and folder.has("gradlew"):
         build = f"sh ./gradlew{build.removeprefix('gradle')}"
-    # The largest is the one with everything in it.
+    # The largest jar contains all dependencies.
     pick = f'set -- $(ls -S {output}/*.jar)\ncp "$1" /usr/local/lib/web.jar'
     port = _port(folder)
     return Findings(
@@ -51,7 +51,7 @@ def detect_java(folder: FolderView) -> Findings | None:
 
 
 def dependencies(folder: FolderView) -> frozenset[str]:
-    """The artifacts that it names."""
+    """Return the artifacts that the build file names."""
     gradle = folder.text("build.gradle") + folder.text("build.gradle.kts")
     return frozenset((*_ARTIFACT.findall(folder.text("pom.xml")), *_COORDINATE.findall(gradle)))
 

@@ -1,4 +1,4 @@
-"""Ruby: Rails, or what Rack serves."""
+"""Ruby: Rails, or another Rack application."""
 
 from __future__ import annotations
 
@@ -61,5 +61,5 @@ def detect_ruby(folder: FolderView) -> Findings | None:
 
 
 def dependencies(folder: FolderView) -> frozenset[str]:
-    """The names of its gems."""
+    """Return the names of its gems."""
     return frozenset(_GEM.findall(folder.text("Gemfile")))

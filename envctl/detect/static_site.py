@@ -31,4 +31,4 @@ def detect_static_site(folder: FolderView) -> Findings | None:
 
 
 class Appended(list[Keys]):
-    """Items that are added to a list of the entry that a service extends."""
+    """Items that are added to a list in the extended entry."""

@@ -18,14 +18,14 @@ _SHOWN: Final = 3
 _MOST_LOOKED_AT: Final = 2000
 """The number of paths in a mounted folder that are checked. Checking more would delay the unit."""
 _SKIPPED: Final = frozenset({".git", ".venv", "node_modules", "vendor", "__pycache__"})
-"""Folders with the code of others."""
+"""Folders with third-party code."""
 _LINE: Final = 4096
 _READ_WELL: Final = (".gitignore", ".dockerignore", ".envctlignore")
-"""Files whose readers know the line ends of Windows."""
+"""Files whose readers accept Windows line ends."""
 
 
 def of_modes(root: Path, modes: Collection[int]) -> Iterator[str]:
-    """The note if every file is executable, as on a disk without permissions: even the spec, which is not a program."""
+    """Yield the note if every file is executable, as on a disk without permissions: even the spec, which is not a program."""
     if not modes or not all(mode & 0o111 for mode in modes) or not _is_program(root / _SPEC):
         return
     yield (
@@ -44,7 +44,7 @@ def _is_program(path: Path) -> bool:
 
 
 def of_line_ends(ends: Mapping[str, int]) -> Iterator[str]:
-    """The note about files whose lines end as on Windows."""
+    """Yield the note about files whose lines end as on Windows."""
     scripts = sorted(path for path, end in ends.items() if end == WINDOWS_SCRIPT)
     if scripts:
         yield (
@@ -60,7 +60,7 @@ def of_line_ends(ends: Mapping[str, int]) -> Iterator[str]:
 
 
 def of_mount(source: Path, root: Path) -> Iterator[str]:
-    """The same for a mounted file or folder of the project."""
+    """Yield the notes about line ends in a mounted file or folder of the project."""
     home = followed(root)
     if source.is_relative_to(home):
         line_ends_by_path = {
@@ -72,7 +72,7 @@ def of_mount(source: Path, root: Path) -> Iterator[str]:
 
 
 def _looked_at(source: Path) -> Iterator[Path]:
-    """The files of a mount whose line ends may matter."""
+    """Yield the files of a mount whose line ends may matter."""
     if not source.is_dir():
         yield source
         return

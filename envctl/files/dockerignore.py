@@ -81,7 +81,7 @@ class DockerIgnore:
         return bool(self._patterns)
 
     def top(self, folder: str = "") -> Below:
-        """The state at the start of a walk, in a folder of the context, as if no pattern matched that folder itself."""
+        """Return the state at the start of a walk, in a folder of the context, as if no pattern matched that folder itself."""
         prefix = f"{folder}/" if folder not in {"", "."} else ""
         states = tuple(
             pattern.glob.after(prefix, pattern.glob.start) if pattern.glob else None
@@ -130,7 +130,7 @@ class DockerIgnore:
 
 
 def _without_stars(text: str) -> str:
-    """A pattern without `/**` or `/*` at its end."""
+    """Return a pattern without `/**` or `/*` at its end."""
     for tail in ("/**", "/*"):
         if text.endswith(tail):
             return text.removesuffix(tail)
@@ -168,7 +168,7 @@ def _patterns(text: str) -> Iterator[_Pattern]:
 
 
 def _compiled(text: str, *, negated: bool) -> _Pattern:
-    """A pattern with the comparison that moby uses for it: some patterns with wildcards are compared as text."""
+    """Return a pattern with the comparison that moby uses for it: some patterns with wildcards are compared as text."""
     tokens = list(_tokens(text))
     wild = [token for token in tokens if not isinstance(token, str)]
     if not wild:
@@ -216,7 +216,7 @@ def _escaped(text: str, place: int) -> str:
 
 
 def _one_of(text: str, place: int) -> tuple[OneOf, int]:
-    """The list of characters, such as [a-z], that begins at `place`, and the position after it."""
+    """Return the list of characters, such as [a-z], that begins at `place`, and the position after it."""
     negated = text[place : place + 1] == "^"
     place += negated
     ranges: list[tuple[str, str]] = []

@@ -31,7 +31,7 @@ def knows_no_modes(root: Path) -> bool:
 
 
 def tracked(root: Path) -> Mapping[str, int]:
-    """The paths that git tracks, relative to the project's folder, with their permission bits; none if that is unknown.
+    """Return the paths that git tracks, relative to the project's folder, with their permission bits; none if that is unknown.
 
     It is unknown for a part of a repository, a linked work tree, and an index of another version than 2 or 3.
     """

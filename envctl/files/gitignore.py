@@ -47,7 +47,7 @@ class GitIgnore:
         """The state in the folder that the patterns are for."""
 
     def matching(self, state: State, name: str, *, is_folder: bool) -> list[int]:
-        """The numbers, in order, of the patterns that match a name in the folder of `state`."""
+        """Return the numbers, in order, of the patterns that match a name in the folder of `state`."""
         by_name = self._names.ending(name, self._names.start)
         by_path = self._paths.ending(name, state) if state.places else ()
         if not by_name and not by_path:
@@ -67,7 +67,7 @@ class GitIgnore:
         return not self.patterns[matches[-1]].negated if matches else None
 
     def below(self, state: State, name: str) -> State:
-        """The state in a subfolder."""
+        """Return the state in a subfolder."""
         return self._paths.after(f"{name}/", state)
 
 
@@ -85,12 +85,12 @@ def _pattern(line: str) -> _Pattern | None:
     try:
         tokens = tuple(_tokens(inner, anchored=anchored))
     except ValueError:
-        return None  # git, too, takes such a one for a pattern that matches nothing
+        return None  # git, too, treats an invalid pattern as one that matches nothing
     return _Pattern(text, word != text, folders_only, anchored, tokens)
 
 
 def _trimmed(line: str) -> str:
-    """A line without trailing spaces, except escaped ones."""
+    """Return a line without trailing spaces, except escaped ones."""
     end = len(line)
     while end and line[end - 1] == " ":
         escapes = len(line[: end - 1]) - len(line[: end - 1].rstrip("\\"))

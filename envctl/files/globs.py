@@ -81,7 +81,7 @@ class Globs:
         self.start = self._state(starts)
 
     def ending(self, name: str, state: State) -> tuple[int, ...]:
-        """The numbers, in order, of the patterns that match with this last name."""
+        """Return the numbers, in order, of the patterns that match with this last name."""
         if not state.places or (
             not name.endswith(self._tails)
             # At the start of a path, a pattern without a fixed end matches only names that begin as it does.
@@ -91,7 +91,7 @@ class Globs:
         return self.after(name, state).accepts
 
     def after(self, text: str, state: State) -> State:
-        """The state after more text."""
+        """Return the state after more text."""
         for char in text:
             state = state.then.get(char) or self._step(state, char)
             if not state.places:
@@ -143,12 +143,12 @@ class Globs:
 
 
 def _head(tokens: Sequence[Token]) -> str:
-    """The prefix that all names matched by a pattern share; "" if they share none."""
+    """Return the prefix that all names matched by a pattern share; "" if they share none."""
     return "".join(takewhile(lambda token: isinstance(token, str), tokens))  # type: ignore[arg-type]
 
 
 def _tail(tokens: Sequence[Token]) -> str:
-    """The suffix that all names matched by a pattern share; "" if they share none."""
+    """Return the suffix that all names matched by a pattern share; "" if they share none."""
     tail = ""
     for part in reversed(tokens):
         if not isinstance(part, str) or part == "/":

@@ -44,7 +44,7 @@ def hash_copy(
     where: Place | None = None,
     covered: Callable[[str], bool] | None = None,
 ) -> HashedTree:
-    """A file, or a folder without what `exclude` or the project's ignore file matches.
+    """Return a file, or a folder without what `exclude` or the project's ignore file matches.
 
     `exclude` has the meaning of `.gitignore` in the folder, the ignore file that of `.dockerignore` in the project.
     Neither excludes `relative` itself. `covered` returns whether a path in the folder is not needed.
@@ -81,7 +81,7 @@ def hash_copy(
 def hash_context(
     root: Path, relative: str, *, dockerfile: str, where: Place | None = None
 ) -> HashedTree:
-    """A folder as the context of a Dockerfile: the files that `docker build` sends."""
+    """Return a folder as the context of a Dockerfile: the files that `docker build` sends."""
     origin = located(root, relative, where)
     if not (root / origin).is_dir():
         raise problem(f"{relative!r} is not a folder", where, hint="a context is a folder")
@@ -102,7 +102,7 @@ def hash_context(
 
 
 def hash_file(root: Path, relative: str, *, where: Place | None = None) -> HashedTree:
-    """A single file, with its own time."""
+    """Return a single file, with its own time."""
     origin = located(root, relative, where)
     if not (root / origin).is_file():
         raise problem(f"{relative!r} is not a file", where)

@@ -20,7 +20,7 @@ _LARGEST_IGNORE_FILE: Final = 1024 * 1024
 
 
 def project_ignore(root: Path, where: Place | None) -> tuple[str, DockerIgnore]:
-    """The patterns that copies use, and the name of their file."""
+    """Return the patterns that copies use, and the name of their file."""
     for name in (ENVCTLIGNORE, DOCKERIGNORE):
         ignore = _ignore(root, name, where)
         if ignore is not None:
@@ -31,7 +31,7 @@ def project_ignore(root: Path, where: Place | None) -> tuple[str, DockerIgnore]:
 def context_ignore(
     root: Path, relative: str, dockerfile: str, where: Place | None
 ) -> tuple[str, DockerIgnore]:
-    """The patterns of a context, and the name of their file: the ignore file of its Dockerfile, otherwise the context's."""
+    """Return the patterns of a context, and the name of their file: the ignore file of its Dockerfile, otherwise the context's."""
     for path in (f"{dockerfile}{DOCKERIGNORE}", os.path.normpath(f"{relative}/{DOCKERIGNORE}")):
         ignore = _ignore(root, path, where)
         if ignore is not None:
@@ -40,7 +40,7 @@ def context_ignore(
 
 
 def spelling_notes(root: Path, path: str) -> Iterator[str]:
-    """The error for an ignore file that is found only because its disk ignores case."""
+    """Yield the error for an ignore file that is found only because its disk ignores case."""
     name, listed = os.path.basename(path), as_listed(followed(root) / path).name  # noqa: PTH119
     if path and listed != name:
         yield (
@@ -50,7 +50,7 @@ def spelling_notes(root: Path, path: str) -> Iterator[str]:
 
 
 def _ignore(root: Path, path: str, where: Place | None) -> DockerIgnore | None:
-    """The patterns of an ignore file; None if it does not exist. SpecError at a line that is not a valid pattern."""
+    """Return the patterns of an ignore file; None if it does not exist. SpecError at a line that is not a valid pattern."""
     try:
         data = read_inside(root, path, largest=_LARGEST_IGNORE_FILE)
     except FileNotFoundError:
@@ -76,7 +76,7 @@ def _ignore(root: Path, path: str, where: Place | None) -> DockerIgnore | None:
 
 
 def git_above(home: int, origin: str) -> rules.Git:
-    """The `.gitignore` files that apply to a folder of the project: those of its parents, not its own."""
+    """Return the `.gitignore` files that apply to a folder of the project: those of its parents, not its own."""
     git: rules.Git = ()
     parts = [] if origin == "." else origin.split("/")
     for depth in range(len(parts) + 1):

@@ -1,4 +1,4 @@
-"""Paths of the project that a spec names: they are inside it, spelled exactly, and readable."""
+"""Checks of project paths in a spec: they must be inside the project, spelled exactly, and readable."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _NOWHERE: Final = Place("envctl.yaml", 1, 1)
 
 
 def problem(message: str, where: Place | None, *, hint: str = "") -> SpecError:
-    """A SpecError with one problem, and its line of the spec if that can be read."""
+    """Return a SpecError with one problem, and its line of the spec if that can be read."""
     return SpecError((Problem(where or _NOWHERE, message, hint=hint),))
 
 
 def located(root: Path, relative: str, where: Place | None) -> str:
-    """The real path of a project's file or folder, relative to the project, with links followed.
+    """Return the real path of a project's file or folder, relative to the project, with links followed.
 
     SpecError if it is missing, outside, private or of another kind.
     """
@@ -66,7 +66,7 @@ def _dangling(path: Path) -> str:
 
 
 def read_text(root: Path, relative: str, *, where: Place | None) -> str:
-    """The text of a project file, UTF-8."""
+    """Return the text of a project file, UTF-8."""
     located(root, relative, where)
     try:
         return read_inside(root, relative).decode("utf-8")

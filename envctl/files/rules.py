@@ -18,7 +18,7 @@ from envctl.plan.text import rough_size, shown
 
 _GIT: Final = ".git"
 NEVER_COPIED: Final = (_GIT, "__pycache__", "*.pyc", ".*.sw[a-p]", ".#*", "*~")
-"""What a copy leaves out unless its `exclude` says otherwise (`!.git`): version control, Python's caches, what editors keep beside a file."""
+"""What a copy excludes by default (`!.git` in its `exclude` includes it): version control, Python's caches, backup files of editors."""
 _LARGEST: Final = 1024 * 1024
 _SHOWN: Final = 5
 _TOLD_FROM: Final = 1_000_000
@@ -49,7 +49,7 @@ class ContextRules:
         self.left_out: list[str] = []
 
     def top(self) -> Below:
-        """The state at the top of the context."""
+        """Return the state at the top of the context."""
         return self._ignore.top()
 
     def decide(self, above: Below, thing: Thing[Below]) -> tuple[bool, Below | None]:
@@ -107,7 +107,7 @@ class CopyRules:
         self._patterns = GitIgnore([*NEVER_COPIED, *words])
 
     def top(self, folder: str, git: Git) -> At:
-        """The state at the top of the copied folder; `folder` is its path in the project."""
+        """Return the state at the top of the copied folder; `folder` is its path in the project."""
         return At(self.ignore.top(folder), self._patterns.top, git)
 
     def forget(self, tracked: Collection[str], top: str) -> None:
@@ -117,7 +117,7 @@ class CopyRules:
             del self.ignored_sizes[path]
 
     def unused(self) -> Sequence[str]:
-        """The patterns of `exclude` that matched nothing."""
+        """Return the patterns of `exclude` that matched nothing."""
         used = {self._patterns.patterns[index].text for index in self._used}
         return [word for word in self.exclude if _from_here(word).rstrip() not in used]
 
@@ -150,7 +150,7 @@ class CopyRules:
         return not decision.ignored, below
 
     def _noted(self, above: At, thing: Thing[At], *, is_included: bool) -> str:
-        """The ignored path that this path is or is in, or ""; its size is counted."""
+        """Return the ignored path that this path is or is in, or ""; its size is counted."""
         name = above.ignored
         if not name and is_ignored(above.git, thing.name, is_folder=thing.is_folder):
             name = thing.path + ("/" if thing.is_folder else "")
@@ -179,12 +179,12 @@ def is_ignored(git: Git, name: str, *, is_folder: bool) -> bool:
 
 
 def below(git: Git, name: str) -> Git:
-    """The state in a subfolder of that name, without its own `.gitignore`."""
+    """Return the state in a subfolder of that name, without its own `.gitignore`."""
     return tuple((patterns, patterns.below(state, name)) for patterns, state in git)
 
 
 def gitignore_in(folder: int, name: str = ".gitignore") -> GitIgnore | None:
-    """The patterns of an open folder's `.gitignore`; None if it has none or they cannot be read."""
+    """Return the patterns of an open folder's `.gitignore`; None if it has none or they cannot be read."""
     try:
         descriptor = os.open(name, FILE, dir_fd=folder)
     except OSError:
@@ -198,7 +198,7 @@ def gitignore_in(folder: int, name: str = ".gitignore") -> GitIgnore | None:
 
 
 def ignored_text(source: str, top: str, sizes: Mapping[str, int]) -> str:
-    """The note about paths that git ignores and a copy includes."""
+    """Return the note about paths that git ignores and a copy includes."""
     prefix = "" if top in {"", "."} else f"{top}/"
     things = [
         shown(prefix + path)[1:-1] + (f" ({rough_size(size)})" if _tells(path, size) else "")
@@ -222,7 +222,7 @@ def _is_plain(thing: Thing[object] | Thing[At] | Thing[Below]) -> bool:
 
 
 def _from_here(pattern: str) -> str:
-    """A pattern in git's syntax, which has no leading `./`."""
+    """Return a pattern in git's syntax, which has no leading `./`."""
     negated = "!" if pattern.startswith("!") else ""
     word = pattern.removeprefix("!")
     return negated + (word[1:] if word.startswith("./") else word)

@@ -67,7 +67,7 @@ class TreeReader:
                 os.close(top)
 
     def file(self, *, times: bool = False) -> SourceTree:
-        """A single file."""
+        """Return a single file."""
         folder, _, name = self.origin.rpartition("/")
         with self.open(folder) as (_, above):
             try:
@@ -80,7 +80,7 @@ class TreeReader:
         return SourceTree(self.origin, (entry,), notes)
 
     def notes(self, entries: Sequence[SourceEntry]) -> Iterator[str]:
-        """The notes about the disk, and about line ends."""
+        """Yield the notes about the disk, and about line ends."""
         files = (entry for entry in entries if entry.kind is EntryKind.FILE)
         if self.modes:
             files = (entry for entry in files if self._place(entry.path) not in self.modes)
@@ -91,7 +91,7 @@ class TreeReader:
     def entries(
         self, top: int, ours: walk.Rules[_S], state: _S, *, times: bool = False
     ) -> tuple[SourceEntry, ...]:
-        """All entries of an open folder, sorted by path; with `times`, with the files' own times."""
+        """Return all entries of an open folder, sorted by path; with `times`, with the files' own times."""
         entries: list[SourceEntry] = []
         try:
             for thing in walk.walk(top, ours, state):
@@ -155,7 +155,7 @@ class TreeReader:
         )
 
     def unreadable(self, path: str, error: OSError) -> SpecError:
-        """The SpecError for a path that cannot be read."""
+        """Return the SpecError for a path that cannot be read."""
         message = f"{self._shown(path)} cannot be read: {error.strerror or error}"
         return problem(message, self._where, hint=f"make it readable, or {_LEAVE_OUT}")
 
@@ -169,7 +169,7 @@ class TreeReader:
 def _no_file(
     path: str, name: str, folder: int, seen: os.stat_result, *, times: bool
 ) -> SourceEntry | None:
-    """The entry of a folder, pipe or link; None for anything else. OSError if a link cannot be read."""
+    """Return the entry of a folder, pipe or link; None for anything else. OSError if a link cannot be read."""
     mode, time = stat.S_IMODE(seen.st_mode), int(seen.st_mtime) if times else START
     if stat.S_ISDIR(seen.st_mode):
         return SourceEntry(path, EntryKind.FOLDER, mode, time=time)

@@ -51,7 +51,7 @@ class Rules(Protocol[_S]):
         """Whether a path is included; and for a folder the state inside, None to exclude all of it."""
 
     def entered(self, state: _S, path: str, folder: int, /) -> _S:
-        """The same state, once the folder is open."""
+        """Return the same state, once the folder is open."""
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class _Level(Generic[_S]):
 
 
 def walk(top: int, rules: Rules[_S], state: _S) -> Iterator[Thing[_S]]:
-    """The included paths of an open folder: each folder before its contents, names in order.
+    """Yield the included paths of an open folder: each folder before its contents, names in order.
 
     An excluded folder is included if something in it is. A path can be opened until the next one is requested.
     TooDeepError; UnreadableError.
@@ -133,7 +133,7 @@ def _level(folder: int, prefix: str, state: _S, held: Thing[_S] | None) -> _Leve
 
 
 def _held(levels: list[_Level[_S]]) -> Iterator[Thing[_S]]:
-    """The excluded folders above a path, once something in them is included."""
+    """Yield the excluded folders above a path, once something in them is included."""
     for level in levels:
         if level.held is not None:
             yield level.held

@@ -9,7 +9,7 @@ from envctl.plan.model import Build, BuildSecret, RunCommand, Source, Unit
 
 
 def build_secrets(source: Source) -> tuple[BuildSecret, ...]:
-    """The secrets that a build's commands name, each once."""
+    """Return the secrets that a build's commands name, each once."""
     if not isinstance(source, Build):
         return ()
     steps = (step for step in source.all_steps if isinstance(step, RunCommand))
@@ -20,7 +20,7 @@ def build_secrets(source: Source) -> tuple[BuildSecret, ...]:
 
 
 def secret_names(units: Iterable[Unit]) -> frozenset[str]:
-    """The names of all secrets that units run with or are built with."""
+    """Return the names of all secrets that units run with or are built with."""
     names: set[str] = set()
     for unit in units:
         names |= {secret.name for secret in unit.run.secrets}
@@ -29,6 +29,6 @@ def secret_names(units: Iterable[Unit]) -> frozenset[str]:
 
 
 def secrets_to_build(changes: Iterable[Change]) -> tuple[str, ...]:
-    """The names of the secrets of these builds, sorted."""
+    """Return the names of the secrets of these builds, sorted."""
     builds = (change.target for change in changes if isinstance(change.target, Build))
     return tuple(sorted({secret.name for build in builds for secret in build_secrets(build)}))

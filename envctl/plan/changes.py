@@ -49,7 +49,7 @@ class Cause:
 
 
 def because(text: str, where: Place | None = None, *, warning: str = "") -> tuple[Cause, ...]:
-    """The causes of a change with a single cause."""
+    """Return the causes of a change with a single cause."""
     return (Cause(text, where, warning),)
 
 

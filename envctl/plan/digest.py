@@ -19,7 +19,7 @@ DIGEST_LENGTH = 24
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON types. Dataclasses include the name of their class; metadata fields and empty added fields are left out."""
+    """Return the value as JSON types. Dataclasses include the name of their class; metadata fields and empty added fields are left out."""
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value) and not isinstance(value, type):
@@ -38,19 +38,19 @@ def plain(value: Any) -> Any:
 
 
 def canonical(value: Any) -> str:
-    """The same text for equal values, independent of the order of mappings."""
+    """Return the same text for equal values, independent of the order of mappings."""
     return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def digest(value: Any) -> str:
-    """A short hash (96 bits) of the canonical text."""
+    """Return a short hash (96 bits) of the canonical text."""
     return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()[
         :DIGEST_LENGTH
     ]
 
 
 def build_digest(base: Base, steps: Sequence[Step], template_digest: str = "") -> str:
-    """The identity of a build; `template_digest` is a digest of the project's own templates it is made by.
+    """Return the identity of a build; `template_digest` is a digest of the project's own templates it is made by.
 
     The distribution of packages over install steps does not count: it only decides which layers builds share.
     """
@@ -62,7 +62,7 @@ def build_digest(base: Base, steps: Sequence[Step], template_digest: str = "") -
 
 
 def run_text(run: Run) -> str:
-    """The full run identity, which is stored as a label, so that a later comparison can name what changed."""
+    """Return the full run identity, which is stored as a label, so that a later comparison can name what changed."""
     return canonical(run)
 
 

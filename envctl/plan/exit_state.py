@@ -15,7 +15,7 @@ _REFUSALS = {126: "its command cannot be run", 127: "its command was not found"}
 
 
 def exit_text(code: int | None) -> str:
-    """An exit code, with the name of its signal: "exit code 143 (SIGTERM)". "" for None."""
+    """Return an exit code, with the name of its signal: "exit code 143 (SIGTERM)". "" for None."""
     if code is None:
         return ""
     with suppress(ValueError):
@@ -24,7 +24,7 @@ def exit_text(code: int | None) -> str:
 
 
 def memory_text(state: UnitState) -> str:
-    """The memory limit that the unit was made with: "limit 64 MiB"; "" if it has none."""
+    """Return the memory limit that the unit was made with: "limit 64 MiB"; "" if it has none."""
     with suppress(ValueError, TypeError, KeyError, AttributeError):
         if limit := json.loads(state.run)["resources"]["memory"]:
             return f"limit {size_text(limit)}"
@@ -32,13 +32,13 @@ def memory_text(state: UnitState) -> str:
 
 
 def killed_text(state: UnitState) -> str:
-    """The text for a process that the kernel killed because of its memory, with the limit."""
+    """Return the text for a process that the kernel killed because of its memory, with the limit."""
     limit = memory_text(state)
     return "killed for memory" + (f" ({limit})" if limit else "")
 
 
 def ended_with(state: UnitState) -> str:
-    """The exit code of a unit's last process, and the cause if known; "" if both are unknown."""
+    """Return the exit code of a unit's last process, and the cause if known; "" if both are unknown."""
     if state.status is Status.OOM_KILLED:
         parts = [killed_text(state)]
     else:

@@ -26,18 +26,18 @@ def digests(unit: Unit) -> tuple[str, ...]:
 
 
 def first_due(unit: Unit, state: UnitState) -> int:
-    """The index of the first hook that has not succeeded; the number of hooks if all have."""
+    """Return the index of the first hook that has not succeeded; the number of hooks if all have."""
     known = digests(unit)
     return next((index for index, name in enumerate(known) if name not in state.hooks), len(known))
 
 
 def place(unit: Unit, index: int) -> Place | None:
-    """The place in the spec of an after_start hook, or the nearest one around it."""
+    """Return the place in the spec of an after_start hook, or the nearest one around it."""
     return unit.origins.get(_path(index)) or unit.where
 
 
 def with_places(plan: Plan, where: Callable[[str, int], Place | None]) -> Plan:
-    """The plan, its units with the places of their after_start hooks, by service and index."""
+    """Return the plan, its units with the places of their after_start hooks, by service and index."""
     return replace(plan, units=tuple(_with_places(unit, where) for unit in plan.units))
 
 

@@ -6,7 +6,7 @@ import hashlib
 
 
 def base_image(name: str, snapshot: str = "") -> str:
-    """The image of a base of the catalogue: the official one, or another for each dated mirror."""
+    """Return the image of a base of the catalogue: the official one, or another for each dated mirror."""
     if not snapshot:
         return name
     return f"envctl-base/{name}-{hashlib.sha256(snapshot.encode()).hexdigest()[:12]}"

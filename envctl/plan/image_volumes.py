@@ -15,12 +15,12 @@ _SECRETS = "/run/secrets"
 
 
 def called(unit: str, path: str) -> str:
-    """The name of the volume for a path of a unit's image."""
+    """Return the name of the volume for a path of a unit's image."""
     return f"{unit}:{path}"
 
 
 def parted(name: str) -> tuple[str, str] | None:
-    """The unit and the path of such a volume; None for a volume of the spec."""
+    """Return the unit and the path of such a volume; None for a volume of the spec."""
     unit, colon, path = name.partition(":")
     return (unit, path) if colon else None
 
@@ -44,12 +44,12 @@ def may_declare(source: Source) -> bool:
 
 
 def with_volumes(unit: Unit, more: tuple[Volume, ...]) -> Unit:
-    """The unit with these additional volumes."""
+    """Return the unit with these additional volumes."""
     run = replace(unit.run, volumes=(*unit.run.volumes, *more))
     return replace(unit, run=run) if more else unit
 
 
 def plan_with_volumes(plan: Plan, more: Mapping[str, tuple[Volume, ...] | None]) -> Plan:
-    """The plan with the volumes that its units' images declare, as far as these are known."""
+    """Return the plan with the volumes that its units' images declare, as far as these are known."""
     units = tuple(with_volumes(unit, more.get(unit.name) or ()) for unit in plan.units)
     return replace(plan, units=units)

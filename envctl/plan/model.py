@@ -285,7 +285,7 @@ class Unit:
         return any(f"{path}/".startswith(f"{target.rstrip('/')}/") for target in targets)
 
     def where_port(self, host: int) -> Place | None:
-        """The place in the spec that sets a port of the host."""
+        """Return the place in the spec that sets a port of the host."""
         paths = [
             path
             for index, port in enumerate(self.run.ports)
@@ -311,18 +311,18 @@ class Plan:
     inactive: tuple[str, ...] = metadata_field(())
 
     def unit(self, name: str) -> Unit:
-        """The unit with that name. KeyError if it does not exist."""
+        """Return the unit with that name. KeyError if it does not exist."""
         for unit in self.units:
             if unit.name == name:
                 return unit
         raise KeyError(name)
 
     def replicas(self, service: str) -> tuple[Unit, ...]:
-        """The units of a service."""
+        """Return the units of a service."""
         return tuple(unit for unit in self.units if unit.service == service)
 
     def builds(self) -> Mapping[str, Build | DockerfileBuild]:
-        """The builds of all units, by digest."""
+        """Return the builds of all units, by digest."""
         return {
             unit.source.digest: unit.source
             for unit in self.units
@@ -330,5 +330,5 @@ class Plan:
         }
 
     def volumes(self) -> tuple[str, ...]:
-        """The names of all volumes, sorted."""
+        """Return the names of all volumes, sorted."""
         return tuple(sorted({volume.name for unit in self.units for volume in unit.run.volumes}))

@@ -11,7 +11,7 @@ from envctl.plan.state import Observed
 
 
 def with_free_ports(plan: Plan) -> Plan:
-    """The plan with all ports of the host open, whatever the spec says."""
+    """Return the plan with all ports of the host open, whatever the spec says."""
 
     def run(unit: Unit) -> Run:
         return replace(unit.run, ports=tuple(replace(port, host=0) for port in unit.run.ports))
@@ -20,7 +20,7 @@ def with_free_ports(plan: Plan) -> Plan:
 
 
 def with_digests(plan: Plan, digests: Mapping[str, str]) -> Plan:
-    """The plan with the keyed digests of its secrets' values, which tell whether one has changed."""
+    """Return the plan with the keyed digests of its secrets' values, which tell whether one has changed."""
 
     def run(unit: Unit) -> Run:
         secrets = (
@@ -33,7 +33,7 @@ def with_digests(plan: Plan, digests: Mapping[str, str]) -> Plan:
 
 
 def with_recorded_digests(plan: Plan, observed: Observed, names: Collection[str]) -> Plan:
-    """The plan with the digests that units were made with, of these secrets: their values count as unchanged."""
+    """Return the plan with the digests that units were made with, of these secrets: their values count as unchanged."""
 
     def run(unit: Unit) -> Run:
         known = _recorded_digests(observed, unit.name)

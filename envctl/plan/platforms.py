@@ -68,13 +68,13 @@ PLATFORMS: Final = (*_PROCESSORS, *_SAME)
 
 
 def normalized(text: str) -> str:
-    """The usual spelling of a platform; "" if it is unknown."""
+    """Return the usual spelling of a platform; "" if it is unknown."""
     text = _SAME.get(text, text)
     return text if text in _PROCESSORS else ""
 
 
 def meant(text: str) -> str:
-    """The platform of a processor's name, in Docker's words or others; "" if it is unknown."""
+    """Return the platform of a processor's name, in Docker's words or others; "" if it is unknown."""
     word = text.lower().removeprefix("linux/")
     return _OTHER_WORDS.get(word) or normalized(f"linux/{word}")
 
@@ -85,7 +85,7 @@ def processor(platform: str) -> Processor:
 
 
 def of_image(system: str, architecture: str, variant: str = "") -> str:
-    """The platform that an image records, in its usual spelling if it is a known one."""
+    """Return the platform that an image records, in its usual spelling if it is a known one."""
     text = "/".join(part for part in (system or "linux", architecture, variant) if part)
     return normalized(text) or text
 
@@ -113,7 +113,7 @@ def runs(platform: str, image: str) -> bool:
 
 
 def image_name(image: str, platform: str) -> str:
-    """The name of an image for a platform on the engine, which keeps only one image per name."""
+    """Return the name of an image for a platform on the engine, which keeps only one image per name."""
     if not platform:
         return image
     repository, at, digest = image.partition("@")
@@ -129,7 +129,7 @@ def image_name(image: str, platform: str) -> str:
 
 
 def plain_name(name: str) -> tuple[str, str]:
-    """The inverse of `image_name`: image and platform. Any other name is returned as it is, with ""."""
+    """Return the inverse of `image_name`: image and platform. Any other name is returned as it is, with ""."""
     if not name.startswith(_PREFIX):
         return name, ""
     marked, _, image = name.removeprefix(_PREFIX).partition("/")

@@ -44,7 +44,7 @@ class Requirement:
 
 
 def normal(name: str) -> str:
-    """A name as all of its spellings are."""
+    """Return a name as all of its spellings are."""
     return utils.canonicalize_name(name)
 
 

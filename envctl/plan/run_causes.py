@@ -27,7 +27,7 @@ _OTHER_VERSION: Final = "it was created by another version of envctl"
 
 
 def changed_fields(unit: Unit, recorded: str) -> frozenset[str]:
-    """The fields of the run that differ from the `run_text` that was recorded; EVERYTHING if that cannot be read."""
+    """Return the fields of the run that differ from the `run_text` that was recorded; EVERYTHING if that cannot be read."""
     old, new = _read(recorded), plain(unit.run)
     if old is None:
         return frozenset({EVERYTHING})
@@ -36,7 +36,7 @@ def changed_fields(unit: Unit, recorded: str) -> frozenset[str]:
 
 
 def run_causes(unit: Unit, recorded: str) -> tuple[Cause, ...]:
-    """All that differs between the unit's run and the `run_text` that was recorded: one cause at least."""
+    """Return all that differs between the unit's run and the `run_text` that was recorded: one cause at least."""
     old, new = _read(recorded), plain(unit.run)
     if old is None:
         return (Cause(_UNREADABLE, unit.where),)
@@ -50,7 +50,7 @@ def run_causes(unit: Unit, recorded: str) -> tuple[Cause, ...]:
 
 
 def _read(recorded: str) -> Mapping[str, Any] | None:
-    """The recorded run; fields that an earlier version did not record have their defaults."""
+    """Return the recorded run; fields that an earlier version did not record have their defaults."""
     try:
         old = json.loads(recorded)
     except (ValueError, RecursionError):
@@ -59,7 +59,7 @@ def _read(recorded: str) -> Mapping[str, Any] | None:
 
 
 def place(unit: Unit, path: Sequence[str | int]) -> Place | None:
-    """The place in the spec that set a value of the unit's run, or the nearest one around it."""
+    """Return the place in the spec that set a value of the unit's run, or the nearest one around it."""
     for end in range(len(path), 0, -1):
         if (spot := unit.origins.get(".".join(map(str, path[:end])))) is not None:
             return spot
@@ -178,7 +178,7 @@ def _platform(old: Any, new: Any) -> FieldDifferences:
 
 
 def _word(key: str) -> Callable[[Any, Any], FieldDifferences]:
-    """A field whose value is a single word."""
+    """Return a function that describes changes of a field whose value is a single word."""
 
     def tell(old: Any, new: Any) -> FieldDifferences:
         yield FieldDifference((key,), changed(key, word_text(old), word_text(new)))

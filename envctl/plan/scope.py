@@ -52,7 +52,7 @@ class FoundEnvironment:
 
 
 def make_scope(project: str, environment: str, root: Path, *, home: str = "") -> Scope:
-    """The scope of an environment of the checkout in `root`, which was in `home` first."""
+    """Return the scope of an environment of the checkout in `root`, which was in `home` first."""
     absolute = str(followed(root))
     home = home or absolute
     return Scope(project, identify(home), environment, absolute, "" if home == absolute else home)

@@ -13,7 +13,7 @@ _PART: Final = re.compile(r"\$\$|\$\{secret\.([a-z_][a-z0-9_]*)\}")
 
 
 def parts(template: str) -> Iterator[tuple[str, str]]:
-    """The parts of a template in order: each is (text, ""), or ("", name of a secret)."""
+    """Yield the parts of a template in order: each is (text, ""), or ("", name of a secret)."""
     end = 0
     for match in _PART.finditer(template):
         if text := template[end : match.start()]:
@@ -25,12 +25,12 @@ def parts(template: str) -> Iterator[tuple[str, str]]:
 
 
 def secrets_of(template: str) -> tuple[str, ...]:
-    """The names of the secrets in a template, each once."""
+    """Return the names of the secrets in a template, each once."""
     return tuple(dict.fromkeys(name for _, name in parts(template) if name))
 
 
 def fill_in(template: str, value: Callable[[str], bytes]) -> bytes:
-    """The variable's value."""
+    """Return the variable's value."""
     return b"".join(
         value(name) if name else text.encode("utf-8", "surrogateescape")
         for text, name in parts(template)
@@ -38,5 +38,5 @@ def fill_in(template: str, value: Callable[[str], bytes]) -> bytes:
 
 
 def of_secret(name: str) -> str:
-    """The template of a variable that is a secret and nothing else."""
+    """Return the template of a variable that is a secret and nothing else."""
     return f"${{secret.{name}}}"

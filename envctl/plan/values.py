@@ -13,13 +13,13 @@ _BEFORE: Final = 12
 
 
 def word_text(value: object) -> str:
-    """A name or a path as it is, unless it has what would be lost on a line."""
+    """Return a name or a path as it is, unless it has what would be lost on a line."""
     text = str(value)
     return text if text and text.isprintable() and " " not in text else shown(text)
 
 
 def value_text(value: Any) -> str:
-    """A value of any type, on one line and not as JSON."""
+    """Return a value of any type, on one line and not as JSON."""
     match value:
         case None:
             return "unset"
@@ -41,7 +41,7 @@ def value_text(value: Any) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """A duration: "5 s"."""
+    """Return a duration: "5 s"."""
     return f"{seconds:g} s"
 
 

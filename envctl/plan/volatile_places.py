@@ -50,5 +50,5 @@ PATTERNS: Final = tuple(place.pattern for place in VOLATILE)
 
 
 def literally(path: str) -> str:
-    """A path as a pattern that only it matches."""
+    """Return a path as a pattern that only it matches."""
     return "".join(f"\\{char}" if char in "\\*?[]" else char for char in path)

@@ -80,7 +80,7 @@ def machine_problems(plan: Plan, backend: str) -> Iterator[Problem]:
 
 
 def _not_made(context: ServiceContext, name: str) -> Problem | None:
-    """A base of the catalogue whose distribution does not support the platform."""
+    """Return a base of the catalogue whose distribution does not support the platform."""
     platform, entry = context.service["platform"], CATALOGUE.get(name)
     if not platform or entry is None or processor(platform).debian in entry.architectures:
         return None
@@ -98,7 +98,7 @@ def _not_made(context: ServiceContext, name: str) -> Problem | None:
 
 
 def _unknown(base: Base, name: str) -> Problem | None:
-    """A name that resembles a base of the catalogue: usually a typing error."""
+    """Return a name that resembles a base of the catalogue: usually a typing error."""
     distribution = known_distribution(name) if name and name not in CATALOGUE else ""
     if not distribution:
         return None

@@ -60,7 +60,7 @@ _UIDS = 30_000
 
 
 def source(context: ServiceContext) -> Source:
-    """The source of the service's units. SpecError if files that it copies are missing or unsafe."""
+    """Return the source of the service's units. SpecError if files that it copies are missing or unsafe."""
     service = context.service
     if service["image"] is not None:
         return ReadyImage(service["image"], context.where("image"), service["platform"] or "")
@@ -85,7 +85,7 @@ def source(context: ServiceContext) -> Source:
 
 
 def _stage(name: str, context: ServiceContext) -> Build:
-    """The build of a stage of the service, which is planned once. SpecError if it cannot be."""
+    """Return the build of a stage of the service, which is planned once. SpecError if it cannot be."""
     key = (context.name, name)
     if key not in context.stages:
         try:
@@ -121,7 +121,7 @@ def _planned_stage(name: str, context: ServiceContext) -> Build:
 
 
 def _stage_steps(stage: StageData, path: BuildPath, context: ServiceContext) -> Iterator[Step]:
-    """The steps of a stage; each user is created just before the first step that names it."""
+    """Yield the steps of a stage; each user is created just before the first step that names it."""
     steps = _own_steps(stage["build"], path, context, args=stage["build_args"])
     named = {name for step in steps for name in _named_users(step, None)}
     users = {**_other_users(context, named), **_own_user(context)}
@@ -164,7 +164,7 @@ def _base(base: BaseData | None, platform: str) -> Base:
 
 
 def package_layers(context: ServiceContext) -> Chain:
-    """The packages of a service, layer by layer; the lowest first."""
+    """Return the packages of a service, layer by layer; the lowest first."""
     base, packages = context.service["base"], frozenset(context.service["packages"])
     if base is None or not packages:
         return ()
@@ -173,12 +173,12 @@ def package_layers(context: ServiceContext) -> Chain:
 
 
 def _uid(name: str) -> int:
-    """A user's number, the same in every image."""
+    """Return a user's number, the same in every image."""
     return _FIRST_UID + zlib.crc32(name.encode()) % _UIDS
 
 
 def _build_steps(context: ServiceContext) -> Iterator[Step]:
-    """The spec's steps; each user is created just before the first step that may refer to it."""
+    """Yield the spec's steps; each user is created just before the first step that may refer to it."""
     steps = _own_steps(context.service["build"], ("build",), context)
     named = {name for step in steps for name in _named_users(step, context.user)}
     users = {**_other_users(context, named), **_own_user(context)}
@@ -199,7 +199,7 @@ def _build_steps(context: ServiceContext) -> Iterator[Step]:
 
 
 def _own_user(context: ServiceContext) -> Mapping[str, CreateUser]:
-    """The step that creates the user that the service runs as, if it may not exist."""
+    """Return the step that creates the user that the service runs as, if it may not exist."""
     user, fixed = context.user, context.service["user"]
     if user is None or user in _SYSTEM_USERS or user.isdigit():
         return {}
@@ -211,7 +211,7 @@ def _own_user(context: ServiceContext) -> Mapping[str, CreateUser]:
 
 
 def _other_users(context: ServiceContext, named: Collection[str]) -> Mapping[str, CreateUser]:
-    """The users of other services among these: an inherited step may give files to one."""
+    """Return the users of other services among these: an inherited step may give files to one."""
     users: dict[str, CreateUser] = {}
     if {*named} - {context.user, *_SYSTEM_USERS, ""}:
         for name in context.resolved.data["services"]:
@@ -227,7 +227,7 @@ def _own_steps(
     *,
     args: Mapping[str, str] = NO_ARGS,
 ) -> list[Step]:
-    """The steps that stand at a path of the service; `args` are build arguments of its stage."""
+    """Return the steps that stand at a path of the service; `args` are build arguments of its stage."""
     problems: list[Problem] = []
     steps: list[Step] = []
     args = {**context.service["build_args"], **args}
@@ -255,7 +255,7 @@ def _own_steps(
 def _copy(
     item: CopyStep, context: ServiceContext, shadow: MountShadow, where: Place | None
 ) -> CopyFiles:
-    """A copy without the files that a mount covers, unless a later step of the build may need them."""
+    """Return a copy without the files that a mount covers, unless a later step of the build may need them."""
     key = (item["source"], tuple(item["exclude"]))
     hashed = None if shadow.mounts else context.copies.get(key)
     if hashed is None:
@@ -281,7 +281,7 @@ def _copy(
 
 
 def _named_users(step: Step, user: str | None) -> Iterator[str]:
-    """The users that a step refers to. A command may always refer to the service's own."""
+    """Yield the users that a step refers to. A command may always refer to the service's own."""
     if isinstance(step, RunCommand):
         yield step.user
         if user is not None:

@@ -91,7 +91,7 @@ def make_plan(
 
 
 def _planned(context: ServiceContext) -> Planned:
-    """The units of a service, and their problems."""
+    """Return the units of a service, and their problems."""
     missing_files = [
         problem for name, problem in context.resolved.missing_files if name == context.name
     ]
@@ -106,7 +106,7 @@ def _planned(context: ServiceContext) -> Planned:
 
 
 def _owners(services: Mapping[str, ServiceData]) -> Mapping[str, str]:
-    """The owners of volumes that the spec sets, by volume."""
+    """Return the owners of volumes that the spec sets, by volume."""
     return {
         name: volume["owner"]
         for service in services.values()
@@ -116,7 +116,7 @@ def _owners(services: Mapping[str, ServiceData]) -> Mapping[str, str]:
 
 
 def dependency_order(needed: Mapping[str, Collection[str]]) -> list[str]:
-    """The names, each after its dependencies, otherwise in the order of the spec."""
+    """Return the names, each after its dependencies, otherwise in the order of the spec."""
     done: dict[str, None] = {}
     stack = [*needed][::-1]
     visited: set[str] = set()

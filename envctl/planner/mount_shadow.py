@@ -29,7 +29,7 @@ class MountShadow:
 
     @classmethod
     def of(cls, context: ServiceContext, item: CopyStep, later: Sequence[StepData]) -> MountShadow:
-        """The mounts over a service's copy; none, if a later step may read the copied files."""
+        """Return the mounts over a service's copy; none, if a later step may read the copied files."""
         target, is_file = item["target"], (context.root / item["source"]).is_file()
         if is_file and target.endswith("/"):
             target += posixpath.basename(posixpath.normpath(item["source"]))
@@ -53,11 +53,11 @@ class MountShadow:
         return False
 
     def target_of_nothing(self, target: str) -> str:
-        """The folder of a copy that is covered completely; for a file, the folder that it would be in."""
+        """Return the folder of a copy that is covered completely; for a file, the folder that it would be in."""
         return f"{posixpath.dirname(self.target).rstrip('/')}/" if self.is_file else target
 
     def notes(self) -> Iterator[str]:
-        """The notes about it, one per mount."""
+        """Yield the notes about it, one per mount."""
         for mount, where in self.mounts:
             if mount["target"] in self._seen:
                 at = f" ({where})" if where else ""

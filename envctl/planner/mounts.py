@@ -16,7 +16,7 @@ from envctl.planner.service_context import ServiceContext
 
 
 def mounts(context: ServiceContext) -> Iterator[Mount]:
-    """The mounts of a service whose sources exist; `mount_problems` reports the others."""
+    """Yield the mounts of a service whose sources exist; `mount_problems` reports the others."""
     for mount in context.service["mounts"]:
         source = context.root / mount["source"]
         if source.exists():

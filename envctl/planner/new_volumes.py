@@ -10,7 +10,7 @@ from envctl.plan.model import NewVolume, Unit, Volume
 
 
 def with_new_volumes(units: Sequence[Unit], owners: Mapping[str, str]) -> tuple[Unit, ...]:
-    """The units, given in dependency order, with the initial contents of their volumes.
+    """Return the units, given in dependency order, with the initial contents of their volumes.
 
     `owners` are the owners in the spec, by volume. A volume starts with the content in the image of the first unit that
     can write to it. So the result does not depend on which unit starts first.
@@ -25,7 +25,7 @@ def with_new_volumes(units: Sequence[Unit], owners: Mapping[str, str]) -> tuple[
 
 
 def _writers_first(units: Sequence[Unit]) -> list[tuple[Unit, Volume]]:
-    """All uses of volumes, read-only ones last."""
+    """Return all uses of volumes, read-only ones last."""
     uses = [(unit, volume) for unit in units for volume in unit.run.volumes]
     return sorted(uses, key=lambda use: use[1].read_only)
 

@@ -88,7 +88,7 @@ def _of_secrets(unit: Unit, things: list[_Thing]) -> Iterator[Problem]:
 
 
 def canonical(path: str) -> str:
-    """A path inside a unit, with distributions' links followed."""
+    """Return a path inside a unit, with distributions' links followed."""
     normal = posixpath.normpath(path)
     for link, target in _LINKS:
         if is_within(normal, link):

@@ -24,7 +24,7 @@ _MOST_SETS = 200
 
 
 def package_sets(resolved: Resolved) -> PackageSets:
-    """The packages of each service of an environment, and those of them that the root file adds."""
+    """Return the packages of each service of an environment, and those of them that the root file adds."""
     sets: dict[str, set[Packages]] = {}
     for image, packages in _package_sets(resolved):
         sets.setdefault(image, set()).add(packages)
@@ -57,7 +57,7 @@ def _is_shared(file: str, resolved: Resolved) -> bool:
 
 
 def install_order(packages: Packages, known: frozenset[Packages]) -> Chain:
-    """The packages in the order in which they are installed, so that sets with a common part share layers.
+    """Return the packages in the order in which they are installed, so that sets with a common part share layers.
 
     The part that overlapping sets have in common comes first. The result depends only on the sets, so every service
     gets the same layers for the common part.
@@ -73,7 +73,7 @@ class _Layers:
         self._chains: dict[Packages, Chain] = {frozenset(): ()}
 
     def chain(self, packages: Packages) -> Chain:
-        """The layers that install these packages, the lowest first."""
+        """Return the layers that install these packages, the lowest first."""
         uppers = []
         while packages not in self._chains:
             lower = self._largest_part(packages)
@@ -85,7 +85,7 @@ class _Layers:
         return chain
 
     def _largest_part(self, packages: Packages) -> Packages:
-        """The largest shared set that is a proper subset of these packages."""
+        """Return the largest shared set that is a proper subset of these packages."""
         size = 0
         parts: list[Packages] = []
         for candidate in self._shared:
@@ -104,7 +104,7 @@ def _layers(known: frozenset[Packages]) -> _Layers:
 
 
 def _closed(sets: frozenset[Packages]) -> set[Packages]:
-    """The sets and all their intersections, up to a limit: sharing only affects speed."""
+    """Return the sets and all their intersections, up to a limit: sharing only affects speed."""
     closed = set(sets)
     fresh = set(sets)
     while fresh and len(closed) < _MOST_SETS:

@@ -33,7 +33,7 @@ class PlannedServices:
     def planned(
         self, context: ServiceContext, plan: Callable[[ServiceContext], Planned]
     ) -> Planned:
-        """The result of `plan` for a service, or the remembered one for an equal service."""
+        """Return the result of `plan` for a service, or the remembered one for an equal service."""
         known = self._known.setdefault(context.name, deque(maxlen=_LATEST))
         inputs = _inputs(context)
         for former, planned in known:

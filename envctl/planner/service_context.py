@@ -22,7 +22,7 @@ class RenderText(Protocol):
     """Fills in a project's own text, the source of a `template` step; `name` is its file."""
 
     def __call__(self, source: str, values: Mapping[str, Any], name: str) -> str:
-        """The text. EnvctlError, with file and line, if that fails."""
+        """Return the text. EnvctlError, with file and line, if that fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +68,5 @@ class ServiceContext:
         return self.name if self.service["base"] is not None else None
 
     def where(self, *path: str | int) -> Place | None:
-        """The place that set a value of the service."""
+        """Return the place that set a value of the service."""
         return self.resolved.where("services", self.name, *path)

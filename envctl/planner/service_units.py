@@ -122,7 +122,7 @@ def _probe(service: ServiceData) -> Probe | None:
 
 
 def _origins(context: ServiceContext) -> Mapping[str, Place]:
-    """The places that set a unit's run, by path in the run."""
+    """Return the places that set a unit's run, by path in the run."""
     places: dict[str, Place] = {}
     resolved = context.resolved
     for path in resolved.origins.of_service(context.name):

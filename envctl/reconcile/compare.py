@@ -53,7 +53,7 @@ def compare(
     reconfigure: frozenset[str] = frozenset(),
     forced: Forced = NOTHING_FORCED,
 ) -> tuple[Change, ...]:
-    """The changes that lead from `observed` to `plan`, in an order in which they can be applied.
+    """Return the changes that lead from `observed` to `plan`, in an order in which they can be applied.
 
     `reconfigure` are the fields of a run that the backend can change in a unit without replacing it; `forced` are
     changes that the user asks for.
@@ -102,7 +102,7 @@ def compare(
 def down(
     observed: Observed, *, volumes: bool = False, plan: Plan | None = None
 ) -> tuple[Change, ...]:
-    """The changes that take an environment down; with `volumes`, its data too.
+    """Return the changes that take an environment down; with `volumes`, its data too.
 
     With a `plan`, dependents are removed before their dependencies.
     """
@@ -127,7 +127,7 @@ def remove(
     plan: Plan | None = None,
     cause: str = "the environment goes down",
 ) -> tuple[Change, ...]:
-    """The changes that remove these units, dependents before their dependencies."""
+    """Return the changes that remove these units, dependents before their dependencies."""
     known = {unit.name: unit for unit in plan.units} if plan else {}
     names = [name for name in observed.units if name in units]
     return tuple(
@@ -147,7 +147,7 @@ def remove(
 def stop(
     observed: Observed, *, plan: Plan | None = None, units: frozenset[str] | None = None
 ) -> tuple[Change, ...]:
-    """The changes that stop every unit that runs or may run, dependents before their dependencies.
+    """Return the changes that stop every unit that runs or may run, dependents before their dependencies.
 
     With `units`, only these.
     """
@@ -177,7 +177,7 @@ def stop(
 
 
 def only(changes: Sequence[Change], units: frozenset[str]) -> tuple[Change, ...]:
-    """The changes of these units and what those need. A unit is removed only if it has something that they take."""
+    """Return the changes of these units and what those need. A unit is removed only if it has something that they take."""
     keys = {change.key: change for change in changes}
     chosen: set[str] = set()
     todo = [
@@ -232,7 +232,7 @@ def _needs(
 
 
 def _new_volumes(unit: Unit, observed: Observed) -> Iterator[NewVolume]:
-    """The initial contents of the unit's volumes that do not exist yet."""
+    """Yield the initial contents of the unit's volumes that do not exist yet."""
     for volume in unit.run.volumes:
         if volume.new is not None and volume.name not in observed.volumes:
             yield volume.new
@@ -252,7 +252,7 @@ def _removals(plan: Plan, observed: Observed) -> Iterator[Change]:
 
 
 def builds(plan: Plan, units: Collection[str], observed: Observed) -> Iterator[Change]:
-    """The builds that these units need and that do not exist yet."""
+    """Yield the builds that these units need and that do not exist yet."""
     making = set(units)
     making |= {
         new.unit

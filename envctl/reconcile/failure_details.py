@@ -22,7 +22,7 @@ def failure(
     where: Place | None,
     mask: Callable[[str], str],
 ) -> EnvctlError:
-    """The error for a unit that did not become ready; `where` is the place of its cause."""
+    """Return the error for a unit that did not become ready; `where` is the place of its cause."""
     remedy_text = state and remedy(state)
     look = "look inside with `envctl logs` and `envctl exec`"
     return EnvctlError(
@@ -34,7 +34,7 @@ def failure(
 
 
 def quoted(who: str, text: str) -> str:
-    """An output with its source; "" if it is empty."""
+    """Return an output with its source; "" if it is empty."""
     lines = text.strip().splitlines()
     if len(lines) > 1:
         return f"{who}:\n" + "\n".join(f"  {line}" for line in lines[-LOG_LINES:])
@@ -42,7 +42,7 @@ def quoted(who: str, text: str) -> str:
 
 
 def evidence(backend: Backend, name: str, output: str) -> str:
-    """The details of a failed unit: the output of its probe or hook, and its last log lines."""
+    """Return the details of a failed unit: the output of its probe or hook, and its last log lines."""
     parts = [output] if output else []
     try:
         lines: deque[str] = deque(

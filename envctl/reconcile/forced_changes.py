@@ -57,7 +57,7 @@ def restarts(
 def _dependent_causes(
     plan: Plan, observed: Observed, services: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
-    """The running services that depend on these, directly or through others, each with the cause of its restart."""
+    """Yield the running services that depend on these, directly or through others, each with the cause of its restart."""
     restarted = set(services)
     # In a plan dependencies come first.
     for unit in plan.units:
@@ -71,7 +71,7 @@ def _dependent_causes(
 def with_forced(
     unit: Unit, change: Change | None, state: UnitState | None, forced: Forced
 ) -> Change | None:
-    """The larger of a unit's change and the requested one, with the causes of both."""
+    """Return the stronger of a unit's change and the requested one, with the causes of both."""
     if unit.name not in forced or state is None or state.status in _NOTHING_TO_STOP:
         return change
     action, text = forced[unit.name]

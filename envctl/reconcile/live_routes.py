@@ -31,7 +31,7 @@ class Route:
 
 
 def routes(unit: Unit) -> Iterator[Route]:
-    """The effects of all files that a unit copies, mounts or is restarted on."""
+    """Yield the effects of all files that a unit copies, mounts or is restarted on."""
     source = unit.source
     if isinstance(source, DockerfileBuild):
         why = "any instruction of the Dockerfile may use it"

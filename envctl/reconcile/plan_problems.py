@@ -16,7 +16,7 @@ from envctl.suggest import did_you_mean
 
 
 def plan_problems(plan: Plan, resolved: Resolved, backend: Backend) -> Sequence[Problem]:
-    """All problems of a plan: unknown options, bases, hooks, and what the backend itself reports."""
+    """Return all problems of a plan: unknown options, bases, hooks, and what the backend itself reports."""
     needs = machine_problems(plan, backend.name) if backend.capabilities.installs else ()
     return (
         *_unknown_options(resolved),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def probe_states(
     backend: Backend, units: Sequence[Unit], observed: Observed, *, mask: Callable[[str], str]
 ) -> list[UnitState]:
-    """The units' states; where the engine has not found a unit healthy, envctl's probe runs once.
+    """Return the units' states; where the engine has not found a unit healthy, envctl's probe runs once.
 
     The engine's result is as old as its last probe. `up` uses envctl's own probe, and so do all other commands.
     """

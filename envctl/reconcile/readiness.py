@@ -26,7 +26,7 @@ class Readiness(Enum):
 
 
 def judge(unit: Unit, state: UnitState | None, *, waited: float) -> tuple[Readiness, str]:
-    """The verdict and its message, `waited` seconds after the unit was started."""
+    """Return the verdict and its message, `waited` seconds after the unit was started."""
     if state is None:
         return Readiness.FAILED, "it is gone"
     if unit.kind is Kind.TASK:
@@ -65,7 +65,7 @@ def _judge_task(state: UnitState, waited: float) -> tuple[Readiness, str]:
 
 
 def ended_text(state: UnitState, what: str = "it") -> str:
-    """The message for a process that ended: its exit code, and the cause if known."""
+    """Return the message for a process that ended: its exit code, and the cause if known."""
     if state.status is Status.OOM_KILLED:
         return _with_reason(f"{what} was {killed_text(state)}", state.cause, ": %s")
     if state.status is Status.STOPPED:

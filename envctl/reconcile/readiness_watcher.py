@@ -81,7 +81,7 @@ class ReadinessWatcher:
         return all(watch.phase in (Phase.READY, Phase.FAILED) for watch in self._watches.values())
 
     def blocker(self, unit: Unit) -> str | None:
-        """The dependency that failed; "" if all have reached their conditions, None if one has to be waited for."""
+        """Return the dependency that failed; "" if all have reached their conditions, None if one has to be waited for."""
         if not self._watches:
             return ""
         for service, condition in unit.depends_on.items():
@@ -225,7 +225,7 @@ class ReadinessWatcher:
                 self._fail(watch, f"{ended_text(state)} after it had started")
 
     def _decided_states(self, names: Sequence[str]) -> Mapping[str, UnitState]:
-        """The states of these units, after waiting a few seconds at most for units that are just ending."""
+        """Return the states of these units, after waiting a few seconds at most for units that are just ending."""
         end = time.monotonic() + DECISION_TIME
         while True:
             states = self._backend.observe().units

@@ -23,7 +23,7 @@ class HookError(EnvctlError):
 
 
 def unsupported(plan: Plan, backend: Backend) -> Sequence[Problem]:
-    """The problems of `after_start` hooks on a backend that does not record which have run."""
+    """Return the problems of `after_start` hooks on a backend that does not record which have run."""
     if isinstance(backend, RecordsHooks):
         return ()
     return tuple(

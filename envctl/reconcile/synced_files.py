@@ -50,7 +50,7 @@ def save(root: Path, target: str, units: Mapping[str, KnownFiles]) -> None:
 
 
 def with_synced(observed: Observed, plan: Plan, units: Mapping[str, KnownFiles]) -> Observed:
-    """The state, with units whose files were made those of the plan's build as if they were made of it. Pure."""
+    """Return the state, with units whose files were made those of the plan's build as if they were made of it. Pure."""
     synced = {
         unit.name: replace(state, build=unit.source.digest, outdated=False)
         for unit in plan.units

@@ -23,7 +23,7 @@ Content: TypeAlias = bytes | Copied
 
 
 def render(artifacts: Iterable[Artifact], *, templates: Templates) -> Mapping[str, Content]:
-    """The contents of a rendered folder, by path. The same plan gives the same bytes."""
+    """Return the contents of a rendered folder, by path. The same plan gives the same bytes."""
     return {
         artifact.path: Copied(artifact.copy_of, artifact.entry)
         if artifact.entry
@@ -33,5 +33,5 @@ def render(artifacts: Iterable[Artifact], *, templates: Templates) -> Mapping[st
 
 
 def modes(artifacts: Iterable[Artifact]) -> Mapping[str, int]:
-    """The permission bits of a rendered file, independent of umask and checkout."""
+    """Return the permission bits of a rendered file, independent of umask and checkout."""
     return {artifact.path: artifact.mode for artifact in artifacts}

@@ -99,7 +99,7 @@ def _listing(paths: Iterable[str]) -> bytes:
 
 
 def _former(folder: Path) -> Sequence[str]:
-    """The files of the last render."""
+    """Return the files of the last render."""
     if (folder / MARKER).is_file():
         listed = os.fsdecode((folder / MARKER).read_bytes()).split("\n")
         return [path for path in listed if path and _is_plain(path)]

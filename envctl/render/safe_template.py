@@ -32,14 +32,14 @@ class _TooLongError(Exception):
 
 
 def packaged_templates() -> Path:
-    """The folder of envctl's own templates: in the wheel, or beside the package in the source tree."""
+    """Return the folder of envctl's own templates: in the wheel, or beside the package in the source tree."""
     package = Path(__file__).parents[1]
     installed = package / "_templates"
     return installed if installed.is_dir() else package.parent / "templates"
 
 
 def fill(source: str, values: Mapping[str, Any], name: str) -> str:
-    """The same in this process, without limits: plain Jinja, nothing is quoted."""
+    """Fill in a template in this process, without limits: plain Jinja, nothing is quoted."""
     environment = make_environment()
 
     def template() -> Template:
@@ -52,7 +52,7 @@ def fill(source: str, values: Mapping[str, Any], name: str) -> str:
 
 
 def make_environment(**options: Any) -> SandboxedEnvironment:
-    """A sandbox in which an undefined name is an error."""
+    """Return a sandbox in which an undefined name is an error."""
     import jinja2
     from jinja2.sandbox import SandboxedEnvironment
 
@@ -62,7 +62,7 @@ def make_environment(**options: Any) -> SandboxedEnvironment:
 
 
 def only_quoted(value: object) -> object:
-    """The output of an expression. An error unless it was quoted for its file."""
+    """Return the output of an expression. An error unless it was quoted for its file."""
     import jinja2
 
     if isinstance(value, Quoted | jinja2.Undefined):
@@ -71,7 +71,7 @@ def only_quoted(value: object) -> object:
 
 
 def fill_template(load: Any, context: Mapping[str, Any], name: str, root: Path | None) -> str:
-    """The template that `load` returns, filled in. EnvctlError, naming file and line, if it cannot be."""
+    """Return the template that `load` returns, filled in. EnvctlError, naming file and line, if it cannot be."""
     import jinja2
     from jinja2.exceptions import SecurityError
 
@@ -107,7 +107,7 @@ _TOO_MUCH: Final[Mapping[type[Exception], str]] = {
 
 
 def _within_bounds(parts: Generator[str, None, None]) -> Iterator[str]:
-    """The output of a template, piece by piece. _TooLongError, at the template's line, if it is too long."""
+    """Yield the output of a template, piece by piece. _TooLongError, at the template's line, if it is too long."""
     characters_left = OUTPUT
     for part in parts:
         characters_left -= len(part)
@@ -117,7 +117,7 @@ def _within_bounds(parts: Generator[str, None, None]) -> Iterator[str]:
 
 
 def _place(exc: BaseException, root: Path | None) -> Place | None:
-    """The innermost template line of a traceback (Jinja puts template lines in it)."""
+    """Return the innermost template line of a traceback (Jinja puts template lines in it)."""
     place = None
     trace = exc.__traceback__
     while trace:
@@ -129,7 +129,7 @@ def _place(exc: BaseException, root: Path | None) -> Place | None:
 
 
 def _shown(file: str, root: Path | None) -> str:
-    """A template's path for the user: relative to the project, or to envctl's own folder."""
+    """Return a template's path for the user: relative to the project, or to envctl's own folder."""
     path = Path(file)
     for base in (root, packaged_templates().parent):
         if base and path.is_relative_to(base):

@@ -61,7 +61,7 @@ class TemplateProcess:
         self._turn = threading.Lock()
 
     def fill(self, request: Request) -> str:
-        """The filled text. EnvctlError with the template's line, if that is known."""
+        """Return the filled text. EnvctlError with the template's line, if that is known."""
         try:
             message = pickle.dumps(request)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -120,7 +120,7 @@ def _start() -> subprocess.Popen[bytes]:
 
 
 def _read(process: subprocess.Popen[bytes], deadline: float) -> bytes:
-    """An answer. TimeoutError, EOFError if the process ended, ValueError if it is too long."""
+    """Return an answer. TimeoutError, EOFError if the process ended, ValueError if it is too long."""
     assert process.stdout is not None
     descriptor, data, size = process.stdout.fileno(), bytearray(), _LENGTH.size
     with selectors.DefaultSelector() as selector:

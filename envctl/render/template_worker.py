@@ -82,7 +82,7 @@ def _limit(what: int, most: int) -> None:
 
 
 def _address_space() -> int:
-    """The memory that this process has mapped, in bytes; a gigabyte if that is unknown."""
+    """Return the memory that this process has mapped, in bytes; a gigabyte if that is unknown."""
     try:
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
     except (OSError, ValueError, IndexError):

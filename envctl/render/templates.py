@@ -27,7 +27,7 @@ _TEMPLATE_SECONDS: Final = 10.0
 
 
 def _packaged(name: str) -> tuple[Path, str]:
-    """A folder of templates and a template's name in it: envctl's own folder, or that of a backend from outside."""
+    """Return a folder of templates and a template's name in it: envctl's own folder, or that of a backend from outside."""
     from envctl.backends import backend_templates
 
     backend, _, below = name.partition("/")
@@ -44,7 +44,7 @@ class Templates:
         self._environment: SandboxedEnvironment | None = None
 
     def render(self, template: str, context: Mapping[str, Any]) -> str:
-        """The template filled in. EnvctlError, naming file and line, if it cannot be.
+        """Return the template filled in. EnvctlError, naming file and line, if it cannot be.
 
         If the project has its own templates for the backend, another process does it, within limits.
         """
@@ -58,7 +58,7 @@ class Templates:
         )
 
     def render_here(self, template: str, context: Mapping[str, Any]) -> str:
-        """The same in this process, without limits."""
+        """Fill in a template in this process, without limits."""
         import jinja2
 
         if self._environment is None:
@@ -74,7 +74,7 @@ class Templates:
         )
 
     def _loaded(self, name: str) -> Any:
-        """A template's text, its file, and whether that is still the same."""
+        """Return a template's text, its file, and whether that is still the same."""
         import jinja2
 
         environment: Any = self._environment
@@ -86,7 +86,7 @@ class Templates:
 
 
 def _own_template(root: Path, name: str) -> bytes | None:
-    """The content of a project's own template; None if it does not exist.
+    """Return the content of a project's own template; None if it does not exist.
 
     The digest by which the user allows templates covers every template that can be loaded. So EnvctlError for a name that
     is not below `templates/` or does not end in .j2, and for a file behind a link or that is not a regular file.
@@ -106,7 +106,7 @@ def _own_template(root: Path, name: str) -> bytes | None:
 
 
 def own_templates_digest(root: Path) -> str:
-    """A digest of the project's own templates for images; "" if it has none."""
+    """Return a digest of the project's own templates for images; "" if it has none."""
     from envctl.backends import backend_names, template_roles
 
     summary, any_own = hashlib.sha256(), False
@@ -131,7 +131,7 @@ def own_templates_digest(root: Path) -> str:
 
 
 def render_text(source: str, values: Mapping[str, Any], name: str) -> str:
-    """A project's own text (a `template` build step) filled in, in another process and within limits.
+    """Return a project's own text (a `template` build step) filled in, in another process and within limits.
 
     `name` is the file's, for the error's place.
     """

@@ -232,7 +232,7 @@ def test_an_unhealthy_service_fails_the_start_leaves_it_inspectable_and_mending_
     assert stage.ids()["db"] == before["db"]
 
 
-def test_a_service_that_exits_is_told_at_once_and_not_waited_for(stage):
+def test_a_service_that_exits_is_reported_at_once_and_not_waited_for(stage):
     stage.clear()
     stage.spec("""
         db: {command: ["false"], healthcheck: {tcp: 5432, start_period: 300s}}

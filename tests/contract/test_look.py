@@ -33,7 +33,7 @@ def test_files_are_copied_both_ways_and_belong_to_the_units_user(stage, tmp_path
     assert "out" in back.left_out[0]
 
 
-def test_what_does_not_exist_is_told(stage, tmp_path):
+def test_what_does_not_exist_is_reported(stage, tmp_path):
     stage.spec(IDLE).up()
     verbs = stage.workspace()
 
@@ -68,7 +68,7 @@ def test_a_unit_is_described_with_the_versions_of_its_packages(stage):
     assert f"envctl shell {stage.target} web" in description.logins
 
 
-def test_an_image_or_box_that_a_unit_uses_is_no_garbage(stage):
+def test_an_image_or_box_that_a_unit_uses_is_not_garbage(stage):
     stage.spec("web: {command: [sleep, infinity]}").up()
     backend = Session(stage.workspace().project, stage.target).backend
     digests = {unit.source.digest for unit in stage.workspace().plan(stage.target).units}

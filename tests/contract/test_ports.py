@@ -38,7 +38,7 @@ def other(stage, tmp_path) -> Iterator[Stage]:
     project.down(volumes=True)
 
 
-def test_an_open_port_is_the_same_when_its_unit_is_made_anew(stage):
+def test_an_open_port_is_the_same_when_its_unit_is_made_again(stage):
     stage.clear()
     stage.spec(OPEN).up()
     port = port_of_web(stage)
@@ -66,7 +66,7 @@ def test_an_open_port_that_a_program_has_meanwhile_is_replaced(stage):
 
 
 @pytest.mark.executes
-def test_a_port_of_the_spec_that_a_program_has_is_told_with_the_program(stage):
+def test_a_port_of_the_spec_that_a_program_has_is_reported_with_the_program(stage):
     stage.clear()
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -281,7 +281,7 @@ def test_build_steps_run_in_order_as_they_are_told_and_anew_when_a_file_changes(
     assert project.run("web", "cat", "/srv/one.txt")[1] == f"1 of {project.name}\n"
 
 
-def test_a_build_step_that_fails_is_told_with_its_output_and_its_line(project):
+def test_a_build_step_that_fails_is_reported_with_its_output_and_its_line(project):
     project.spec("""
         web:
           command: [sleep, infinity]
@@ -455,7 +455,7 @@ def test_logs_that_are_followed_go_on_through_a_replaced_unit_and_end_with_it(st
         assert process.stdout.read() == ""
 
 
-def test_a_failed_service_is_told_with_its_last_log_lines(stage):
+def test_a_failed_service_is_reported_with_its_last_log_lines(stage):
     stage.spec("""
         web: {command: [sleep, infinity]}
         failing: {command: [sh, -c, "echo cannot find the config >&2; exit 4"]}

@@ -14,7 +14,7 @@ web:
 
 
 @pytest.mark.executes
-def test_a_restart_starts_processes_anew_and_keeps_what_they_run_in(stage):
+def test_a_restart_starts_processes_again_and_keeps_what_they_run_in(stage):
     stage.clear()
     stage.spec(COUNTS).up()
     ids = stage.ids()
@@ -33,7 +33,7 @@ def test_a_restart_starts_processes_anew_and_keeps_what_they_run_in(stage):
     assert stage.up() == []
 
 
-def test_to_recreate_a_unit_makes_it_anew_alone(stage):
+def test_to_recreate_a_unit_makes_it_again_alone(stage):
     stage.clear()
     stage.spec(COUNTS).up()
     before = stage.ids()

@@ -171,7 +171,7 @@ parent:
 
 
 @pytest.mark.executes
-def test_what_used_too_much_is_told_as_killed_with_its_limit_and_the_remedy(project):
+def test_what_used_too_much_is_reported_as_killed_with_its_limit_and_the_remedy(project):
     project.spec(GREEDY % {"eats": EATS})
 
     with pytest.raises(EnvctlError) as caught:

@@ -91,7 +91,7 @@ def test_a_step_reads_its_secrets_and_they_are_nowhere_afterwards(project, engin
     assert found_in_files(project.root) == found_in_files(tmp_path / "rendered") == []
 
 
-def test_another_value_builds_nothing_anew_and_another_name_does(project):
+def test_another_value_builds_nothing_again_and_another_name_does(project):
     project.up()
     project.environ = {**project.environ, "BUILD_TOKEN": "another-value"}
     assert project.up() == []
@@ -107,7 +107,7 @@ def test_what_is_built_already_needs_no_value(project):
     assert project.cli("plan", "dev").returncode == 0
 
 
-def test_a_secret_without_a_value_is_told_before_anything_is_done(project):
+def test_a_secret_without_a_value_is_reported_before_anything_is_done(project):
     project.environ = {key: value for key, value in os.environ.items() if key != "BUILD_TOKEN"}
     done = project.cli("up", "dev")
 

@@ -115,7 +115,7 @@ def test_hundreds_of_trees_are_sent_as_docker_build_sends_them(
     assert len(theirs) > TREES
 
 
-def test_a_copied_file_has_a_time_and_a_uid_that_is_taken_is_told(make_project, engine):
+def test_a_copied_file_has_a_time_and_a_uid_that_is_taken_is_reported(make_project, engine):
     project = (
         make_project()
         .write("page", "one")

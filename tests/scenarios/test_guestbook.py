@@ -149,7 +149,7 @@ def test_the_three_environments_install_packages_once(guestbook):
     )
 
 
-def test_a_port_that_is_taken_is_told_with_the_way_out(guestbook, make_guestbook):
+def test_a_port_that_is_taken_is_reported_with_the_way_out(guestbook, make_guestbook):
     guestbook.cli("up", "dev")
     other = make_guestbook("other")
     other.port = guestbook.port

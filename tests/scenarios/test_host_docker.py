@@ -148,7 +148,9 @@ def test_an_image_with_an_odd_passwd_is_refused_at_once_and_hinders_nobody(
     project.down(volumes=True)
 
 
-def test_a_secret_that_a_read_only_root_has_no_place_for_is_told_when_it_is_planned(make_project):
+def test_a_secret_that_a_read_only_root_has_no_place_for_is_reported_when_it_is_planned(
+    make_project,
+):
     project = make_project().spec(
         """
         web:

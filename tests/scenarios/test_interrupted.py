@@ -86,7 +86,7 @@ def test_two_runs_at_once_give_one_environment(project, engine):
     converges(project, engine)
 
 
-def test_a_stopped_engine_is_told_with_its_remedy(project, tmp_path):
+def test_a_stopped_engine_is_reported_with_its_remedy(project, tmp_path):
     nowhere = {"DOCKER_HOST": f"unix://{tmp_path}/no-engine.sock"}
 
     for verb in (["up", "dev"], ["status", "dev"], ["down", "dev"], ["plan", "dev"]):

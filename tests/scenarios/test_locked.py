@@ -190,7 +190,7 @@ def test_a_base_is_made_of_kept_packages_with_its_own_sources(engine, vendored):
 
 @pytest.mark.machines
 @pytest.mark.long
-def test_a_machine_made_of_an_earlier_image_is_made_anew(make_project, machines, repository, base):
+def test_a_machine_made_of_an_earlier_image_is_made_again(make_project, machines, repository, base):
     repository.publish("envctl-probe", "1.0")
     project = locked_project(make_project, base(alone=False), backend="vagrant")
     done(project.cli("up", "dev", timeout=1800))

@@ -21,7 +21,7 @@ db:
 """
 
 
-def test_a_volume_that_cannot_be_had_is_told_and_its_service_does_not_run(
+def test_a_volume_that_is_unavailable_is_reported_and_its_service_does_not_run(
     machines, make_project, tmp_path
 ):
     project = make_project(backend="vagrant").spec(SPEC)

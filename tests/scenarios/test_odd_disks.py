@@ -350,7 +350,7 @@ def test_every_verb_works_with_a_project_on_such_a_disk(bare, on):
     assert sorted(path.name for path in bare.iterdir()) == ["app", "envctl.yaml", "environments"]
 
 
-def test_files_that_are_all_programs_are_told_once(bare, on):
+def test_files_that_are_all_programs_are_reported_once(bare, on):
     project = on(bare).spec(
         """
         web:
@@ -390,7 +390,7 @@ def test_what_git_knows_of_programs_counts_where_the_disk_does_not(bare, on, tmp
     assert digests[0] == digests[1]
 
 
-def test_a_script_with_the_line_ends_of_windows_is_told_once_where_it_is_copied_and_mounted(
+def test_a_script_with_the_line_ends_of_windows_is_reported_once_where_it_is_copied_and_mounted(
     project,
 ):
     (project.root / ".envctl").rename(project.root / "former")

@@ -151,7 +151,7 @@ def test_an_image_of_another_platform_that_is_here_is_neither_taken_nor_lost(
     assert engine.api.inspect_image(image)["Id"] == before
 
 
-def test_an_image_of_another_platform_that_nobody_asked_for_is_told(make_project, engine, name):
+def test_an_image_of_another_platform_that_nobody_asked_for_is_reported(make_project, engine, name):
     project = make_project()
     image = load(engine, name, "linux/386")
     project.spec(TASK.replace("IMAGE", image).replace(", platform: PLATFORM", ""))

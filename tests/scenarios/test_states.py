@@ -32,7 +32,7 @@ def row(project):
     return found.state, found.cause
 
 
-def test_what_others_do_to_a_container_is_told_as_it_happened(project, engine):
+def test_what_others_do_to_a_container_is_reported_as_it_happened(project, engine):
     done = project.spec(SPEC).cli("up", "dev", "--json")
     address = json.loads(done.stdout)["addresses"]["web"]
     (status,) = project.workspace().status(project.target)

@@ -112,7 +112,7 @@ def test_what_is_frozen_cannot_be_changed():
     assert not hasattr(point, "__dict__")
 
 
-def test_what_is_not_frozen_is_made_anew_each_time_and_cannot_be_hashed():
+def test_what_is_not_frozen_is_made_again_each_time_and_cannot_be_hashed():
     first, second = Box("one"), Box("one")
     first.held["a"] = 1
     assert second.held == {}

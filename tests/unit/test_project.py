@@ -138,7 +138,7 @@ def test_a_changed_variable_is_seen_by_up_alone(secretive):
 
 
 @pytest.mark.parametrize("verb", ["up", "changes"])
-def test_all_secrets_without_a_value_are_told_at_once_with_their_places(tmp_path, verb):
+def test_all_secrets_without_a_value_are_reported_at_once_with_their_places(tmp_path, verb):
     top = "secrets:\n  a: {env: A}\n  b: {file: b}\n"
     project = Project(tmp_path, backend="memory", environ={"A": ""}).spec(SERVICES, top=top)
 
@@ -190,7 +190,7 @@ def test_what_a_probe_tells_of_a_secret_is_not_told(tmp_path, monkeypatch):
     assert "hush" not in told
 
 
-def test_a_unit_that_ends_while_it_is_asked_is_told_with_the_others(tmp_path, monkeypatch):
+def test_a_unit_that_ends_while_it_is_asked_is_reported_with_the_others(tmp_path, monkeypatch):
     project = Project(tmp_path, backend="memory", environ={}).spec(
         "web: {image: x, healthcheck: {tcp: 80}}\ndb: {image: y}"
     )
@@ -285,7 +285,7 @@ def test_a_service_that_does_not_exist_is_wrong_usage_whether_or_not_it_is_up(pr
         assert caught.value.hint == hint
 
 
-def test_a_service_that_is_not_up_is_told_with_what_brings_it_up(project):
+def test_a_service_that_is_not_up_is_reported_with_what_brings_it_up(project):
     with pytest.raises(EnvctlError, match="web of dev is not up") as caught:
         list(project.workspace().logs(DEV, ["web"]))
     assert caught.value.hint == "bring it up with `envctl up dev`"
@@ -382,7 +382,7 @@ def test_nothing_comes_up_or_down_through_a_link(project, link):
 @pytest.mark.parametrize(
     "make", [Path.touch, lambda path: path.symlink_to("nowhere")], ids=["file", "dangling link"]
 )
-def test_what_is_in_the_way_of_the_private_folder_is_told_with_a_hint(project, make):
+def test_what_is_in_the_way_of_the_private_folder_is_reported_with_a_hint(project, make):
     state_path(project.root).parent.mkdir(parents=True, exist_ok=True)
     make(state_path(project.root))
     with pytest.raises(EnvctlError, match=r"is (not a folder|a link)") as caught:
@@ -420,7 +420,7 @@ def test_ports_of_a_service_without_a_network_are_refused_with_their_place(make_
     assert [str(one.where) for one in caught.value.problems] == ["envctl.yaml:6:5"]
 
 
-def test_mistakes_that_only_the_plan_shows_are_told_with_those_of_the_spec(project):
+def test_mistakes_that_only_the_plan_shows_are_reported_with_those_of_the_spec(project):
     project.write(
         "envctl.yaml",
         "project: p\nbase: debian:bokworm\nservices:\n"

@@ -46,7 +46,7 @@ def test_what_another_service_lacks_is_nothing_to_a_service_that_does_not_need_i
 
 
 @pytest.mark.parametrize(("lacks", "told"), LACKING)
-def test_what_a_needed_service_lacks_is_told(shop, lacks, told):
+def test_what_a_needed_service_lacks_is_reported(shop, lacks, told):
     shop.write("live/page", "")
     shop.spec(BASE.replace("command: [db]", f"command: [db], {lacks}"), top=TOP)
 
@@ -80,7 +80,7 @@ def test_a_service_that_is_up_and_lacks_something_now_stays_as_it_is(shop):
     assert not [event.text for event in shop.events if "data" in event.text]
 
 
-def test_other_mistakes_of_another_service_are_told_whatever_was_asked_for(shop):
+def test_other_mistakes_of_another_service_are_reported_whatever_was_asked_for(shop):
     api = "{command: [api], depends_on: [nobody], build: [copy: {from: no, to: /x}]}"
     shop.spec(BASE + f"  api: {api}\n")
 

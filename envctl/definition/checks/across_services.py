@@ -1,4 +1,4 @@
-"""Checks of all services together: names of replicas, ports of the host, owners of volumes, circles."""
+"""Checks of all services together: names of replicas, ports of the host, owners of volumes, circular dependencies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from envctl.definition.tree import Position, abbreviated
 
 
 def check_across_services(spec: SpecToCheck) -> None:
-    """Check what services may have in common, and what they may not."""
+    """Check that services share nothing that only one of them can have."""
     _check_replica_names(spec)
     _check_ports(spec)
     _check_volume_owners(spec)
@@ -17,7 +17,7 @@ def check_across_services(spec: SpecToCheck) -> None:
 
 
 def _check_replica_names(spec: SpecToCheck) -> None:
-    """The name of a replica, web-2, is no other service's."""
+    """Check that no service has the name of another one's replica, such as web-2."""
     services = spec.data["services"]
     for name in services:
         service, dash, number = name.rpartition("-")
@@ -30,12 +30,12 @@ def _check_replica_names(spec: SpecToCheck) -> None:
 
 
 def _numbers(replicas: int) -> list[str]:
-    """The numbers in the names of a service's replicas; the first has none."""
+    """Return the numbers in the names of a service's replicas; the first has none."""
     return [str(number) for number in range(2, replicas + 1)]
 
 
 def _check_ports(spec: SpecToCheck) -> None:
-    """A port of the host is used once."""
+    """Check that no two services use the same port of the host."""
     used: dict[tuple[int, str], tuple[str, Position]] = {}
     for name, service in spec.data["services"].items():
         for index, port in enumerate(service["ports"]):
@@ -67,7 +67,7 @@ def _variables_of(spec: SpecToCheck, service: str, index: int) -> str:
 
 
 def _check_volume_owners(spec: SpecToCheck) -> None:
-    """A volume is created once, and so has one owner."""
+    """Check that all services set the same owner for a volume, which is created only once."""
     known: dict[str, tuple[str, str, Position]] = {}
     for name, service in spec.data["services"].items():
         for volume, data in service["volumes"].items():

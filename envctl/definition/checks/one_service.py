@@ -28,7 +28,7 @@ SYSTEM_NAMES: Final = {
     **dict.fromkeys(_USERS.split(), "a system user"),
     **dict.fromkeys(_GROUPS.split(), "a system group"),
 }
-"""Names that Debian uses itself: a service does not run as root because it is called so, nor can such a user be created."""
+"""Names that Debian uses itself. Such a user cannot be created, and a service must not run as root just because of its name."""
 
 
 class ServiceCheck:
@@ -40,7 +40,7 @@ class ServiceCheck:
         self.name = name
         self.service: ServiceData = spec.data["services"][name]
         table = spec.tree[name]
-        assert isinstance(table, MapNode)  # only such services have data
+        assert isinstance(table, MapNode)  # only valid services have data
         self.table = table
         self.paths_exist = paths_exist
 
@@ -62,7 +62,7 @@ class ServiceCheck:
         )
 
     def check_source(self) -> None:
-        """A service has one source, and only a base can be built on."""
+        """Check that a service has exactly one source, and that steps are only used with a base."""
         spec, name = self.spec, self.name
         sources = [key for key in SOURCES if key in self.table and spec.has(name, key)]
         if len(sources) > 1:
@@ -108,7 +108,7 @@ class ServiceCheck:
             self._report(position, ".restart: a task runs once")
 
     def _lacks(self, key: Literal["command", "user"]) -> bool:
-        """Whether a service on a base certainly does not set a key."""
+        """Whether a service on a base certainly lacks a key."""
         is_unknown = self.spec.is_invalid(self.name, *SOURCES, key, "extends")
         return not (self.service["base"] is None or self.service[key] is not None or is_unknown)
 
@@ -123,7 +123,7 @@ class ServiceCheck:
         )
 
     def _check_user(self) -> None:
-        """The user that is created for a service, and named after it, can be created."""
+        """Check that the user that is created for a service, and named after it, can be created."""
         user = self.service["user"]
         has_only_number = self.service["base"] is not None and user is not None and not user["name"]
         if not (has_only_number or self._lacks("user")):
@@ -177,7 +177,7 @@ class ServiceCheck:
             )
 
     def check_depends_on(self) -> None:
-        """A service depends on services that exist and can reach the state that it waits for."""
+        """Check that dependencies exist and can reach the state that the service waits for."""
         conditions: dict[str, str] = {**self.service["depends_on"]}
         for needed, condition in conditions.items():
             position = self.spec.position_of_name(self.name, "depends_on", needed)
@@ -216,7 +216,7 @@ class ServiceCheck:
             )
 
     def check_paths(self) -> None:
-        """The files of the project that a build needs exist."""
+        """Check that the project files that a build needs exist."""
         for path, steps in stage_names.builds(self.service):
             for index, step in enumerate(steps):
                 if step["step"] in ("copy", "template"):
@@ -248,7 +248,7 @@ class ServiceCheck:
             )
 
     def _check_targets(self) -> None:
-        """No two things appear at one path."""
+        """Check that no two mounts, volumes or secrets have the same target."""
         seen: dict[str, str] = {}
         for thing, target, position in self._mounted():
             if target in seen:
@@ -256,7 +256,7 @@ class ServiceCheck:
             seen.setdefault(target, thing)
 
     def _mounted(self) -> Iterator[tuple[str, str, Position]]:
-        """What appears in a service, at which path, and where that is written."""
+        """Yield each mount, volume and secret of a service: its name, its target, and where the target is set."""
         spec, name = self.spec, self.name
         for index, mount in enumerate(self.service["mounts"]):
             position = spec.position(name, "mounts", index, "target")
@@ -278,7 +278,7 @@ def _similar_file(path: Path) -> str:
 
 
 def _default_condition(service: ServiceData) -> Literal["started", "healthy", "completed"]:
-    """What a dependent waits for unless the spec says otherwise."""
+    """Return the condition that a dependent waits for by default."""
     if service["kind"] == "task":
         return "completed"
     return "healthy" if service["healthcheck"] else "started"

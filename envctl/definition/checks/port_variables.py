@@ -1,4 +1,4 @@
-"""Checks where values refer to ports of the host, such as `${port.web.8000}`, and that there are such ports."""
+"""Checks where values refer to ports of the host, such as `${port.web.8000}`, and that these ports exist."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from envctl.errors import EnvctlError
 from envctl.plan.port_references import referenced_ports
 
 EXPECTED: Final = "a port of the host only in texts of env and in command of a service"
-"""These count when a process starts: images are the same for all checkouts."""
+"""The only keys that may refer to ports. They apply when a process starts, so images are the same for all checkouts."""
 
 
 def check_port_variables(tree: MapNode, problems: Problems) -> None:
-    """Check all references to ports in a normalized spec. What is wrong with a value otherwise is not reported then."""
+    """Check all references to ports in a normalized spec. A value with such a mistake gets no further reports."""
     services = tree.get("services")
     names = services if isinstance(services, MapNode) else MapNode(tree.position)
     for path, node in _scalars(tree, ()):
@@ -37,7 +37,7 @@ def check_port_variables(tree: MapNode, problems: Problems) -> None:
 
 
 def _is_allowed(path: KeyPath) -> bool:
-    """Whether it is a text of env, or a command; a template of secrets has no ports."""
+    """Whether the path is a text of `env`, or a command. Templates of secrets cannot refer to ports."""
     return path[:1] == ("services",) and path[2:3] in (("env",), ("command",)) and len(path) <= 4
 
 
@@ -63,7 +63,7 @@ def _check_port(
 
 
 def _service_of(unit: str, services: MapNode) -> str | None:
-    """The service of a unit: web for web, and for web-2 where there are replicas."""
+    """Return the service of a unit: web for web, and for web-2 where there are replicas."""
     if unit in services:
         return unit
     service, dash, number = unit.rpartition("-")
@@ -76,7 +76,7 @@ def _service_of(unit: str, services: MapNode) -> str | None:
 
 
 def _published(service: Node) -> list[int] | None:
-    """The ports inside that a service publishes; None if they are not valid, which is reported elsewhere."""
+    """Return the ports inside that a service publishes; None if they are not valid, which is reported elsewhere."""
     ports = service.get("ports") if isinstance(service, MapNode) else None
     numbers = []
     for port in ports if isinstance(ports, ListNode) else ():
@@ -90,7 +90,7 @@ def _published(service: Node) -> list[int] | None:
 
 
 def _scalars(node: Node, path: KeyPath) -> Iterator[tuple[KeyPath, ScalarNode]]:
-    """All scalars below a node, with their paths."""
+    """Yield all scalars below a node, with their paths."""
     match node:
         case ScalarNode():
             yield path, node

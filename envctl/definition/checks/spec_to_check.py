@@ -51,7 +51,7 @@ class SpecToCheck:
         return places[path][0]
 
     def position_of_name(self, service: str, key: str, name: str) -> Position:
-        """Where a name is written that may be an item of a list or a key of a mapping."""
+        """Return where a name is written, which may be a list item or a key of a mapping."""
         table = self.tree[service]
         node = table[key] if isinstance(table, MapNode) else table
         if isinstance(node, MapNode):
@@ -67,7 +67,7 @@ class SpecToCheck:
         return not self.invalid.get(service, frozenset()).isdisjoint(keys)
 
     def hint_misplaced(self, name: str) -> str:
-        """A hint for a service that lacks everything: its name may be a key, or a misspelt service of the base file."""
+        """Return a hint for a service that lacks everything: its name may be a key, or a misspelt service of the base file."""
         if name in SERVICE.fields:
             return f"{name} is a key of a service: indent it deeper, to belong to the one above it"
         if name not in self.added:
@@ -78,5 +78,5 @@ class SpecToCheck:
 
 
 def see(position: Position) -> str:
-    """A pointer to another position."""
+    """Return a pointer to another position."""
     return f"see {':'.join(map(str, position))}"

@@ -20,7 +20,7 @@ def check_stages(spec: SpecToCheck, name: str) -> None:
     service = spec.data["services"][name]
     if spec.is_invalid(name, "build", "stages"):
         return
-    # A stage that a misspelt name meant would count as unused.
+    # Otherwise a stage whose name was misspelt would be reported as unused.
     if _are_known(spec, name, service):
         layers, waiting = stage_names.layers(service["stages"])
         _check_circles(spec, name, service, waiting)

@@ -202,7 +202,7 @@ SPEC: Final = Form(
 
 
 def merge_rules(form: Form, path: str = "") -> list[tuple[str, str, str, tuple[str, ...]]]:
-    """The exceptions from the defaults of merging: path, strategy, reason, and the choices of a form."""
+    """Return the exceptions from the defaults of merging: path, strategy, reason, and the choices of a form."""
     rules: list[tuple[str, str, str, tuple[str, ...]]] = []
     for word, field in form.fields.items():
         here = f"{path}.{word}" if path else word

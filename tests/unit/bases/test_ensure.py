@@ -50,7 +50,7 @@ def test_the_registry_comes_before_the_mirror(store, fake):
     assert not runs.exists()
 
 
-def test_without_a_registry_it_is_bootstrapped_and_both_are_said(store, fake):
+def test_without_a_registry_it_is_bootstrapped_and_both_are_reported(store, fake):
     fake()
     events = []
 

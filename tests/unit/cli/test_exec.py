@@ -182,7 +182,7 @@ def test_a_time_without_a_zone_is_local(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("text", ["10", "yesterday", "20240501", "m", "2024-13-01", "1m1h"])
-def test_anything_else_is_no_moment(text: str) -> None:
+def test_anything_else_is_not_a_moment(text: str) -> None:
     with pytest.raises(UsageError, match="neither a duration nor a time") as caught:
         parse_moment("--until", text)
     assert caught.value.brief.startswith(f"--until {text!r}")

@@ -93,7 +93,7 @@ def test_with_json_any_error_is_json(
     assert envctl("status", "dev", "--json").json["error"]["message"] == message
 
 
-def test_with_json_mistakes_of_a_spec_are_told_one_by_one(envctl: Run, shop: Path) -> None:
+def test_with_json_mistakes_of_a_spec_are_reported_one_by_one(envctl: Run, shop: Path) -> None:
     (shop / "environments" / "dev.yaml").write_text("backend: memory\nnonsense: 1\n")
     (problem,) = envctl("plan", "dev", "--json").json["error"]["problems"]
     assert (problem["file"], problem["line"]) == ("environments/dev.yaml", 2)
@@ -157,7 +157,7 @@ def test_an_error_of_a_descriptor_does_not_show_its_number(
     assert envctl("status", "dev").err == "error: Is a directory\n"
 
 
-def test_what_the_system_refuses_is_said_in_its_words(envctl: Run, shop: Path) -> None:
+def test_what_the_system_refuses_is_reported_in_its_words(envctl: Run, shop: Path) -> None:
     ended = envctl("schema", "-o", "nowhere/schema.json")
     assert (ended.code, ended.err) == (1, "error: nowhere/schema.json: No such file or directory\n")
 
@@ -215,7 +215,7 @@ def test_wrong_usage_exits_with_2_and_says_what_is_right(
     assert ended.out == ""
 
 
-def test_no_command_is_told_in_half_a_sentence(
+def test_no_command_is_reported_in_half_a_sentence(
     envctl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")

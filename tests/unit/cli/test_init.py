@@ -48,7 +48,7 @@ def test_a_folder_with_other_files_is_fine(
     assert Path("README").read_text() == "mine"
 
 
-def test_an_app_that_is_there_is_kept(
+def test_an_app_that_exists_is_kept(
     envctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -113,7 +113,7 @@ def test_a_closed_stream_is_not_taken_by_the_next_file(shop: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
-def test_a_full_device_is_told(shop: Path) -> None:
+def test_a_full_device_is_reported(shop: Path) -> None:
     with Path("/dev/full").open("w") as full:
         done = run(["-m", "envctl", "config", "dev"], stdout=full, stderr=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")

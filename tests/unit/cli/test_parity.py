@@ -67,7 +67,9 @@ def test_it_says_what_was_compared_then_what_differs(envctl: Run, keep: Keep) ->
     ]
 
 
-def test_what_is_unknown_is_told_with_its_reason_and_ends_with_3(envctl: Run, keep: Keep) -> None:
+def test_what_is_unknown_is_reported_with_its_reason_and_ends_with_3(
+    envctl: Run, keep: Keep
+) -> None:
     key = {"/etc/app.key": {"unknown": "cannot be read"}}
     one, other = (
         keep("one.json", files=key, os={"id": "a"}),
@@ -126,7 +128,7 @@ def test_what_could_be_mistaken_for_something_else_is_quoted(envctl: Run, keep: 
     ]
 
 
-def test_bytes_are_told_in_units_and_are_numbers_in_json(
+def test_bytes_are_reported_in_units_and_are_numbers_in_json(
     envctl: Run, shop: Path, keep: Keep
 ) -> None:
     limits = {"memory": "268435456", "locked memory": "65536 to unlimited", "processors": "1024"}
@@ -158,7 +160,7 @@ def test_bytes_are_told_in_units_and_are_numbers_in_json(
     }
 
 
-def test_a_folder_that_one_side_lacks_is_told_once(envctl: Run, keep: Keep) -> None:
+def test_a_folder_that_one_side_lacks_is_reported_once(envctl: Run, keep: Keep) -> None:
     files = {"/srv/web": "folder", "/srv/web/a": "x", "/srv/web/b": "x"}
     ended = envctl("parity", keep("one.json"), keep("x.json", files=files))
     assert "web files /srv/web and 2 below it" in lines(ended.out)
@@ -166,7 +168,7 @@ def test_a_folder_that_one_side_lacks_is_told_once(envctl: Run, keep: Keep) -> N
     assert "3 different" in ended.out
 
 
-def test_nothing_to_compare_is_no_difference(envctl: Run, keep: Keep) -> None:
+def test_nothing_to_compare_is_not_a_difference(envctl: Run, keep: Keep) -> None:
     ended = envctl("parity", keep("one.json"), keep("x.json"))
     assert ended.code == 0
     assert lines(ended.out)[1:] == [
@@ -180,7 +182,7 @@ def test_what_is_the_same_ends_with_0(envctl: Run, keep: Keep) -> None:
     assert "different  (" not in ended.out
 
 
-def test_a_declared_difference_is_told_with_its_reason_and_ends_with_0(
+def test_a_declared_difference_is_reported_with_its_reason_and_ends_with_0(
     envctl: Run, shop: Path, keep: Keep
 ) -> None:
     accept(shop, "{category: packages, key: 'b*', reason: dev is newer}")
@@ -220,7 +222,7 @@ def test_an_entry_that_matches_nothing_is_told_everywhere_and_changes_no_exit_co
     assert "environments/dev.yaml:3:5" in (shop / "report.html").read_text()
 
 
-def test_an_entry_for_a_unit_that_there_is_not_is_a_mistake_and_not_stale(
+def test_an_entry_for_a_unit_that_does_not_exist_is_a_mistake_and_not_stale(
     envctl: Run, shop: Path, keep: Keep
 ) -> None:
     accept(shop, "{category: packages, unit: wbe, reason: gone}")
@@ -308,7 +310,7 @@ def test_a_quiet_run_prints_a_line_a_pair_and_the_verdict_in_it(
     ("category", "key", "shown"),
     [("limits", "memory", "memory"), ("sockets", "tcp [::]:80", '"tcp [::]:80"'), ("os", "a\n", r'"a\n"')],
 )  # fmt: skip
-def test_the_first_difference_is_told_as_it_would_be_accepted(
+def test_the_first_difference_is_reported_as_it_would_be_accepted(
     envctl: Run, shop: Path, keep: Keep, category: str, key: str, shown: str
 ) -> None:
     one, other = keep("one.json", **{category: {key: "1"}}), keep("other.json")
@@ -342,7 +344,7 @@ def test_the_page_is_written_and_replaced_whole(envctl: Run, shop: Path, keep: K
 
 
 @pytest.mark.parametrize("path", ["environments", "nowhere/report.html", "/dev/null"])
-def test_a_page_that_cannot_be_written_is_told_before_anything_is_asked(
+def test_a_page_that_cannot_be_written_is_reported_before_anything_is_asked(
     envctl: Run, shop: Path, path: str
 ) -> None:
     ended = envctl("parity", "nobody.json", "nothing.json", "--html", path)

@@ -45,7 +45,7 @@ def up(envctl: Run, shop: Path) -> Run:
     return envctl
 
 
-def test_a_port_is_told_as_an_address_alone(up: Run) -> None:
+def test_a_port_is_reported_as_an_address_alone(up: Run) -> None:
     assert up("port", "dev", "api-v2", "8000").out == "127.0.0.1:18080\n"
     assert up("port", "api-v2", "53/udp").out == "127.0.0.1:10053\n"
 
@@ -60,7 +60,7 @@ def test_without_a_port_all_are_listed(up: Run) -> None:
     ]
 
 
-def test_a_port_that_is_not_published_is_told_with_those_that_are(up: Run) -> None:
+def test_a_port_that_is_not_published_is_reported_with_those_that_are(up: Run) -> None:
     ended = up("port", "db", "80")
     assert (ended.code, "it publishes 5432/tcp, 5433/tcp" in ended.err) == (1, True)
     assert up("port", "db", "http").code == 2

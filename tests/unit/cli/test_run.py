@@ -31,7 +31,7 @@ def test_a_service_has_to_be_named(words: str) -> None:
 
 
 @pytest.mark.parametrize("words", ["web --no-deps ls", "--no-deps web"])
-def test_an_option_that_comes_too_late_is_told(words: str) -> None:
+def test_an_option_that_comes_too_late_is_reported(words: str) -> None:
     with pytest.raises(UsageError, match="--no-deps comes too late"):
         split_words(words.split(), target="dev")
 
@@ -68,6 +68,6 @@ def test_a_backend_that_runs_nothing_says_so(envctl: Run, shop: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_unknown_service_is_told(envctl: Run, shop: Path) -> None:
+def test_an_unknown_service_is_reported(envctl: Run, shop: Path) -> None:
     ended = envctl("run", "dev", "wbe")
     assert ended.code == 2

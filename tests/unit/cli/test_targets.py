@@ -75,7 +75,7 @@ def test_several_that_are_up_are_named(envctl: Run, shop: Path) -> None:
     assert "2 are up, name one of: dev@memory, test@memory" in ended.err
 
 
-def test_where_nothing_says_which_is_meant_the_ways_to_say_it_are_told(
+def test_where_nothing_says_which_is_meant_the_ways_to_say_it_are_reported(
     envctl: Run, shop: Path
 ) -> None:
     ended = envctl("up", "web")
@@ -178,7 +178,7 @@ def test_exec_takes_a_command_alone_where_there_is_one_service(
     ]
 
 
-def test_a_word_that_is_neither_is_told_as_both(envctl: Run, shop: Path) -> None:
+def test_a_word_that_is_neither_is_reported_as_both(envctl: Run, shop: Path) -> None:
     put_default(shop, "test")
     ended = envctl("logs", "wbe")
     assert ended.code == 2

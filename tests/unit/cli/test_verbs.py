@@ -310,7 +310,7 @@ def test_validate_tells_every_problem_with_its_place(envctl: Run, shop: Path) ->
     assert "environments/dev.yaml:4:5" in ended.err
 
 
-def test_what_is_missing_and_what_the_backend_cannot_do_are_told_together(
+def test_what_is_missing_and_what_the_backend_cannot_do_are_reported_together(
     envctl: Run, shop: Path
 ) -> None:
     (shop / "environments" / "dev.yaml").write_text(
@@ -407,7 +407,7 @@ def test_config_prints_the_resolved_spec_and_its_origins(envctl: Run, shop: Path
     assert origins["vars.level"]["where"].startswith("environments/test.yaml:2:")
 
 
-def test_config_on_a_backend_that_there_is_not_is_refused(envctl: Run, shop: Path) -> None:
+def test_config_on_a_backend_that_does_not_exist_is_refused(envctl: Run, shop: Path) -> None:
     ended = envctl("config", "dev@memroy")
     assert (ended.code, ended.out) == (2, "")
     assert "no such backend: 'memroy'" in ended.err
@@ -543,7 +543,7 @@ def test_diff_of_two_backends_tells_the_backend_alone(envctl: Run, shop: Path) -
         ("{layout: {single: 1}}", "no such backend: 'layout'"),
     ],
 )
-def test_options_that_no_backend_would_read_are_told_with_their_place(
+def test_options_that_no_backend_would_read_are_reported_with_their_place(
     envctl: Run, shop: Path, options: str, said: str
 ) -> None:
     (shop / "environments/dev.yaml").write_text(f"backend: memory\noptions: {options}\n")

@@ -126,7 +126,7 @@ ONCE = {
 
 
 @pytest.mark.parametrize(("text", "expected"), AT_ONCE.values(), ids=AT_ONCE)
-def test_all_mistakes_are_told_at_once(tmp_path: Path, text: str, expected: list[str]) -> None:
+def test_all_mistakes_are_reported_at_once(tmp_path: Path, text: str, expected: list[str]) -> None:
     (tmp_path / "app").mkdir()
     assert sorted(one.message for one in problems(tmp_path, text)) == sorted(expected)
 

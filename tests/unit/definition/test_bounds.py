@@ -35,7 +35,7 @@ def refusal(root: Path, text: str) -> SpecError:
     return refused.value
 
 
-def test_thousands_of_duplicate_keys_are_told_up_to_a_bound(tmp_path: Path) -> None:
+def test_thousands_of_duplicate_keys_are_reported_up_to_a_bound(tmp_path: Path) -> None:
     text = WEB + "    env:\n" + "".join(f"      A: v{number}\n" for number in range(4000))
     error = refusal(tmp_path, text)
     assert len(error.problems) == MAX_PROBLEMS
@@ -44,7 +44,7 @@ def test_thousands_of_duplicate_keys_are_told_up_to_a_bound(tmp_path: Path) -> N
     assert error.problems[0].message == "'A' is set twice"
 
 
-def test_fewer_problems_than_the_bound_are_all_told(tmp_path: Path) -> None:
+def test_fewer_problems_than_the_bound_are_all_reported(tmp_path: Path) -> None:
     text = (
         WEB + "    env:\n" + "".join(f"      A: v{number}\n" for number in range(MAX_PROBLEMS - 1))
     )
@@ -130,7 +130,9 @@ def test_a_line_of_a_hundred_thousand_characters_is_read_at_once(tmp_path: Path,
 
 
 @pytest.mark.slow
-def test_services_that_extend_each_other_in_a_long_circle_are_told_in_short(tmp_path: Path) -> None:
+def test_services_that_extend_each_other_in_a_long_circle_are_reported_in_short(
+    tmp_path: Path,
+) -> None:
     number = 20_000
     text = HEAD + "services:\n"
     text += "".join(f"  s{n}: {{extends: s{(n + 1) % number}}}\n" for n in range(number))
@@ -140,7 +142,7 @@ def test_services_that_extend_each_other_in_a_long_circle_are_told_in_short(tmp_
 
 
 @pytest.mark.slow
-def test_all_services_that_depend_on_all_are_told_up_to_a_bound(tmp_path: Path) -> None:
+def test_all_services_that_depend_on_all_are_reported_up_to_a_bound(tmp_path: Path) -> None:
     names = [f"s{number}" for number in range(300)]
     text = HEAD + "services:\n"
     text += "".join(

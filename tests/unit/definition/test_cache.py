@@ -106,7 +106,7 @@ def test_a_spec_with_problems_is_not_kept(tmp_path: Path, reads: list[str]) -> N
     ],
     ids=["empty", "cut off", "key alone", "a list", "no files", "deep", "no ascii", "one line"],
 )
-def test_a_damaged_cache_is_made_anew(
+def test_a_damaged_cache_is_made_again(
     tmp_path: Path, reads: list[str], damage: Callable[[bytes], bytes]
 ) -> None:
     write(tmp_path, SPEC)

@@ -30,7 +30,7 @@ def told(before, after):
     return [(one.path, one.before, one.after) for one in found]
 
 
-def test_a_value_that_differs_is_told_with_both_places():
+def test_a_value_that_differs_is_reported_with_both_places():
     before = spec({"services": {"web": {"env": {"A": "1"}}}}, {("services", "web"): BEFORE})
     after = spec(
         {"services": {"web": {"env": {"A": "2"}}}}, {("services", "web", "env", "A"): AFTER}
@@ -40,7 +40,7 @@ def test_a_value_that_differs_is_told_with_both_places():
     )
 
 
-def test_the_environments_own_name_is_no_difference():
+def test_the_environments_own_name_is_not_a_difference():
     assert differences(spec({"environment": "dev"}), spec({"environment": "prod"})) == ()
 
 

@@ -83,7 +83,7 @@ def test_a_null_for_what_was_not_inherited_is_a_mistake(tmp_path: Path) -> None:
     assert found.message == "services.w.volumes has no value"
 
 
-def test_a_circle_is_told_with_the_places_of_all_in_it(tmp_path: Path) -> None:
+def test_a_circle_is_reported_with_the_places_of_all_in_it(tmp_path: Path) -> None:
     more = "  a: {extends: b}\n  b: {extends: c}\n  c: {extends: a}\n"
     (found,) = [one for one in problems(tmp_path, SPEC + more) if "circle" in one.message]
     assert found.message == "services extend each other in a circle: a → b → c → a"
@@ -95,13 +95,13 @@ def test_a_service_that_extends_itself_is_a_circle(tmp_path: Path) -> None:
     assert [one.message for one in found] == ["services extend each other in a circle: a → a"]
 
 
-def test_an_unknown_service_is_told_with_the_nearest(tmp_path: Path) -> None:
+def test_an_unknown_service_is_reported_with_the_nearest(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, SPEC + "  w: {extends: wbe, command: [x]}\n")
     assert str(found.where) == "envctl.yaml:10:16"
     assert found.hint == "did you mean 'web'?"
 
 
-def test_an_inherited_mistake_is_told_where_it_stands(tmp_path: Path) -> None:
+def test_an_inherited_mistake_is_reported_where_it_stands(tmp_path: Path) -> None:
     found = problems(tmp_path, SPEC.replace("[curl]", "[-x]") + "  w: {extends: web, ports: []}\n")
     assert {str(one.where) for one in found} == {"envctl.yaml:6:16"}
 

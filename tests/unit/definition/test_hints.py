@@ -195,7 +195,7 @@ secrets: {token: {env: T}}
 """
 
 
-def test_mistakes_of_all_kinds_are_told_at_once(tmp_path: Path) -> None:
+def test_mistakes_of_all_kinds_are_reported_at_once(tmp_path: Path) -> None:
     places = [f"{one.where.line}" for one in problems(tmp_path, EVERYTHING)]
     assert places == ["1", "6", "7", "8", "10", "11", "12", "13", "15", "17", "19", "21", "21"]
 

@@ -94,7 +94,7 @@ def test_the_defaults_hold_wherever_no_rule_says_else(base: Any, over: Any, expe
     assert merged(base, over) == expected
 
 
-def test_a_removed_mapping_that_is_set_again_begins_anew() -> None:
+def test_a_removed_mapping_that_is_set_again_begins_again() -> None:
     assert merged({"a": {"x": "1"}}, {"a": None}, {"a": {"y": "2"}}) == {"a": {"y": "2"}}
 
 
@@ -147,7 +147,7 @@ def test_only_a_list_can_be_extended(base: Any) -> None:
     assert "only a list can be extended" in found.entries[0].message
 
 
-def test_a_way_that_was_dropped_and_is_taken_again_begins_anew_whichever_two_are_merged_first() -> (
+def test_a_way_that_was_dropped_and_is_taken_again_begins_again_whichever_two_are_merged_first() -> (
     None
 ):
     low = {"dockerfile": {"path": "a", "target": "t"}, "command": "x"}
@@ -187,7 +187,7 @@ def nothing_there(data: Any, *path: str) -> tuple[str, str]:
     return problem.message, problem.hint
 
 
-def test_a_key_without_a_value_is_told_with_its_path_and_the_key_that_may_be_meant() -> None:
+def test_a_key_without_a_value_is_reported_with_its_path_and_the_key_that_may_be_meant() -> None:
     assert nothing_there({"ports": "1", "port": None}, "services", "web")[0] == (
         "services.web.port has no value"
     )
@@ -215,7 +215,7 @@ def test_what_is_extended_remembers_what_it_was(over: Any) -> None:
         assert [spot for spot, _ in done["a"].replaced] == [("base", 1, 1)]
 
 
-def test_that_only_a_list_can_be_extended_is_told_with_the_path_and_what_there_is() -> None:
+def test_that_only_a_list_can_be_extended_is_reported_with_the_path_and_what_there_is() -> None:
     found = Problems()
     merge(tree({"a": {"b": "text"}}), tree({"a": {"b": Append(["1"])}}), problems=found)
     assert found.entries[0].message.startswith("a.b is ")
@@ -389,7 +389,7 @@ def test_keys_kept_for_anchors_are_no_part_of_the_spec(tmp_path: Path) -> None:
     assert services["api"]["env"] == {"A": "1"}
 
 
-def test_two_environments_of_one_name_are_told(tmp_path: Path) -> None:
+def test_two_environments_of_one_name_are_reported(tmp_path: Path) -> None:
     found = problems(tmp_path, HEAD + "services: {web: {command: [a]}}\nenvironments: {dev: {}}\n")
     assert [str(one.where) for one in found] == ["envctl.yaml:4:16"]
 
@@ -426,7 +426,7 @@ def test_overlays_mean_the_same_whichever_two_are_merged_first(
         ("environments: [ci]\n", "envctl.yaml:4:1", "environments: expected a mapping, got a list"),
     ],
 )  # fmt: skip
-def test_what_is_no_environment_among_the_inline_ones_is_told(
+def test_what_is_no_environment_among_the_inline_ones_is_reported(
     tmp_path: Path, text: str, place: str, message: str
 ) -> None:
     (found,) = problems(tmp_path, HEAD + "services: {web: {command: [a]}}\n" + text)

@@ -167,7 +167,9 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=[mistake.name for mistake in MISTAKES])
-def test_a_mistake_is_told_with_its_place_and_what_helps(mistake: Mistake, tmp_path: Path) -> None:
+def test_a_mistake_is_reported_with_its_place_and_what_helps(
+    mistake: Mistake, tmp_path: Path
+) -> None:
     (tmp_path / "app").mkdir()
     found = problems(tmp_path, mistake.text, dev=mistake.overlay)
     file, _, where = mistake.where.rpartition(":")
@@ -198,7 +200,7 @@ def test_a_name_of_32_letters_is_fine_for_a_user(tmp_path: Path) -> None:
     assert problems(tmp_path, f"{HEAD}services: {{{32 * 'a'}: {{command: [a]}}}}\n") == ()
 
 
-def test_a_volume_belongs_to_one_and_both_places_are_told(tmp_path):
+def test_a_volume_belongs_to_one_and_both_places_are_reported(tmp_path):
     text = (
         HEAD + "services:\n"
         "  web: {command: [x], volumes: {data: {target: /data, owner: web}}}\n"
@@ -227,5 +229,5 @@ def test_a_volume_belongs_to_one_and_both_places_are_told(tmp_path):
         WEB + "  '': {command: [serve]}\n",
     ],
 )
-def test_a_missing_key_is_told_once(tmp_path, text):
+def test_a_missing_key_is_reported_once(tmp_path, text):
     assert [one.message for one in problems(tmp_path, text)] == ["a key is missing"]

@@ -70,7 +70,9 @@ def test_differences_show_references_as_they_are_written(tmp_path: Path) -> None
         ("project: shop", "project: shop\nvars: {url: '${port.web.8000}'}", "vars: ${port.web.8000} is not known here"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_a_mistake_is_reported_with_its_place(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
     assert SPEC.count(old) == 1
     with pytest.raises(SpecError) as caught:
         load(tmp_path, SPEC.replace(old, new))

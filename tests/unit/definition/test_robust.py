@@ -251,7 +251,7 @@ def test_a_long_chain_of_services_is_no_problem(folder: Path) -> None:
     assert len(resolved.origins["services", "s1499", "command"].replaced) == 0
 
 
-def test_a_folder_in_the_place_of_a_file_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "envctl.yaml").mkdir()
     (tmp_path / "environments").mkdir()
     (tmp_path / "environments" / "dev.yaml").write_text("")

@@ -46,7 +46,7 @@ def test_each_remembers_the_line_that_set_it(tmp_path: Path) -> None:
     assert str(resolved.where("services", "web", "env", "PLAIN")).startswith("environments/dev")
 
 
-def test_an_overlay_sets_a_variable_anew(tmp_path: Path) -> None:
+def test_an_overlay_sets_a_variable_again(tmp_path: Path) -> None:
     overlay = "services: {web: {env: {PASSWORD: {template: '<${secret.password}>'}, URL: text}}}"
     env = load(tmp_path, SPEC, dev=overlay).data["services"]["web"]["env"]
     assert env["PASSWORD"] == {"kind": "template", "value": "<${secret.password}>"}

@@ -79,7 +79,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_told_with_its_place(tmp_path: Path, name: str) -> None:
+def test_a_mistake_is_reported_with_its_place(tmp_path: Path, name: str) -> None:
     (old, new), where, says = MISTAKES[name]
 
     told = problems(tmp_path, API.replace(old, new))

@@ -35,7 +35,7 @@ def test_each_way_to_set_a_variable_goes_before_the_next(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("port", ['"${port}:2"', '{host: "${port}", container: 2}'])
-def test_a_port_that_another_service_has_is_told_with_the_variable_that_made_it_so(
+def test_a_port_that_another_service_has_is_reported_with_the_variable_that_made_it_so(
     tmp_path: Path, port: str
 ) -> None:
     text = HEAD + "vars: {port: 81}\nservices:\n  a: {command: [x], ports: ['80:1']}\n"
@@ -69,7 +69,7 @@ def test_setting_a_variable_that_is_not_declared_is_wrong_usage(tmp_path: Path) 
     assert caught.value.hint == "did you mean 'level'?"
 
 
-def test_a_variable_that_is_not_declared_is_told_with_the_nearest(tmp_path: Path) -> None:
+def test_a_variable_that_is_not_declared_is_reported_with_the_nearest(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, SPEC.replace("${level}", "${levle}"))
     assert str(found).splitlines()[0] == "envctl.yaml:4:45: the variable 'levle' is not declared"
     assert found.hint == "did you mean 'level'?"
@@ -132,7 +132,7 @@ def test_a_long_chain_of_variables_is_no_problem(tmp_path: Path) -> None:
         ("{a: '${b}', b: '${c}', c: '${b}'}", "b → c → b"),
     ],
 )
-def test_a_circle_is_told_once_whatever_leads_into_it(
+def test_a_circle_is_reported_once_whatever_leads_into_it(
     tmp_path: Path, variables: str, circle: str
 ) -> None:
     found = problems(tmp_path, HEAD + f"vars: {variables}\nservices: {{web: {{command: [a]}}}}\n")

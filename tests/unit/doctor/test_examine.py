@@ -22,7 +22,7 @@ def test_certificates_of_the_keychain_are_not_said_to_be_trusted(machine):
     )
 
 
-def test_an_old_python_is_told(machine):
+def test_an_old_python_is_reported(machine):
     python = findings(machine(version=(3, 10, 2)))["python"]
 
     assert (python.ok, python.observed, python.remedy) == (
@@ -32,7 +32,7 @@ def test_an_old_python_is_told(machine):
     )
 
 
-def test_a_bundle_that_is_named_and_missing_is_told(machine):
+def test_a_bundle_that_is_named_and_missing_is_reported(machine):
     finding = findings(machine(environ={"ENVCTL_CA_BUNDLE": "/nowhere/ca.pem"}))["certificates"]
 
     assert not finding.ok

@@ -25,7 +25,7 @@ def test_a_program_is_also_looked_for_where_roots_are(tmp_path):
     assert host.which("mine") == str(tmp_path / "mine")
 
 
-def test_space_is_that_of_the_nearest_folder_that_is_there(tmp_path):
+def test_space_is_that_of_the_nearest_folder_that_exists(tmp_path):
     host = Host(root=tmp_path)
     assert host.free("/var/lib/docker") > 0
 
@@ -48,7 +48,7 @@ def test_a_program_gets_of_the_environment_what_it_needs_and_no_more():
     ]  # fmt: skip
 
 
-def test_a_program_that_is_not_there_or_does_not_end_is_an_error():
+def test_a_program_that_does_not_exist_or_does_not_end_is_an_error():
     with pytest.raises(EnvctlError, match="cannot be run"):
         Host().run(["envctl-no-such-program"])
     with pytest.raises(EnvctlError, match="took longer than"):

@@ -82,7 +82,7 @@ def test_the_lists_are_fetched_only_if_it_does_not_work_without(machine, tmp_pat
     ]
 
 
-def test_apt_that_fails_is_told_with_its_last_lines(machine, tmp_path):
+def test_apt_that_fails_is_reported_with_its_last_lines(machine, tmp_path):
     said = "\n".join(f"line {number}" for number in range(30))
     host = machine("apt-get", answers=lambda _argv: Outcome(100, said))
     events = []

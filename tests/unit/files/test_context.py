@@ -96,6 +96,6 @@ def test_private_state_of_a_former_version_is_not_sent(project, put):
     assert not [one for one in paths(project, ".", "Dockerfile") if "envctl" in one]
 
 
-def test_a_context_that_is_a_file_is_told(project):
+def test_a_context_that_is_a_file_is_reported(project):
     with pytest.raises(SpecError, match=r"9:7: 'app/main.py' is not a folder"):
         sent(project, "app/main.py")

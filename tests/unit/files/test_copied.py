@@ -65,7 +65,7 @@ def test_private_state_of_a_former_version_is_never_copied_whatever_it_is_called
             taken(project, name)
 
 
-def test_what_is_private_is_told_by_device_and_inode_as_on_a_disk_where_case_does_not_count(
+def test_what_is_private_is_reported_by_device_and_inode_as_on_a_disk_where_case_does_not_count(
     project, put, monkeypatch
 ):
     put({".ENVCTL/secrets/.key": "secret"})
@@ -167,7 +167,7 @@ def test_a_copy_of_which_the_ignore_file_leaves_nothing_is_an_error(project, put
 
 
 @pytest.mark.parametrize("line", ["a[", "!", "x\\", "[b-a]", "build\\output"])
-def test_a_line_of_an_ignore_file_that_is_no_pattern_is_told_with_its_place(project, put, line):
+def test_a_line_of_an_ignore_file_that_is_no_pattern_is_reported_with_its_place(project, put, line):
     put({".dockerignore": f"a\n  {line}\n"})
     with pytest.raises(SpecError, match=r"^\.dockerignore:2:3: "):
         taken(project)
@@ -318,7 +318,7 @@ def test_nothing_is_read_through_a_link(project):
     assert not [one for one in paths(project) if one.startswith("etc/")]
 
 
-def test_a_missing_file_is_told_with_its_place_and_a_link_that_leads_nowhere_as_one(project):
+def test_a_missing_file_is_reported_with_its_place_and_a_link_that_leads_nowhere_as_one(project):
     with pytest.raises(SpecError, match=r"envctl.yaml:9:7: 'nothing' does not exist"):
         taken(project, "nothing")
     (project / "current").symlink_to("gone")
@@ -509,7 +509,7 @@ def test_of_many_files_that_are_too_much_none_is_named_unless_it_is_a_large_one(
         taken(project)
 
 
-def test_that_a_file_is_mostly_holes_is_told_and_how_much_of_it_is_used(project, small):
+def test_that_a_file_is_mostly_holes_is_reported_and_how_much_of_it_is_used(project, small):
     disk = project / "app" / "disk"
     with disk.open("wb") as file:
         file.write(b"x" * (1 << 20))
@@ -532,7 +532,7 @@ def test_a_build_may_take_so_many_things_and_no_more(project, put, small):
         taken(project)
 
 
-def test_a_single_file_that_is_too_large_is_told_too(project, put, small):
+def test_a_single_file_that_is_too_large_is_reported_too(project, put, small):
     put({"app/main.py": "x" * 1001})
     with pytest.raises(
         SpecError, match=r"'app/main.py' is too large for a build.* 'app/main.py' alone 1.0 kB\n"
@@ -566,7 +566,7 @@ def test_links_out_of_what_is_copied_are_noted_three_at_most(project):
     ]
 
 
-def test_what_git_ignores_is_told_with_the_sizes_of_folders_and_of_large_files(project, put):
+def test_what_git_ignores_is_reported_with_the_sizes_of_folders_and_of_large_files(project, put):
     put({".gitignore": "*.log\nbuild\n", "app/a.log": "x", "app/build/x": "x" * 1500})
     with (project / "app" / "b.log").open("wb") as file:
         file.truncate(999_999)
@@ -593,7 +593,7 @@ def test_of_one_thing_that_git_ignores_it_is_said_so(project, put):
     )
 
 
-def test_what_git_ignores_by_the_files_of_each_folder_is_told(project, put):
+def test_what_git_ignores_by_the_files_of_each_folder_is_reported(project, put):
     put({
         ".git/info/exclude": "info\n", ".gitignore": "top\n", "app/.gitignore": "here\n", "app/sub/.gitignore": "!here\nthere\n",
         "app/info": "", "app/top": "", "app/here": "", "app/sub/here": "", "app/sub/there": "", "app/there": "",

@@ -89,7 +89,7 @@ def one_digit_changed(data):
         lambda _: whole(b"[" * 100_000),
     ],
 )
-def test_a_broken_cache_is_made_anew(old, reads, broken):
+def test_a_broken_cache_is_made_again(old, reads, broken):
     first = hash_copy(old, "app")
     (file,) = kept(old)
     file.write_bytes(broken(file.read_bytes()))
@@ -111,7 +111,7 @@ def test_what_others_could_have_written_is_not_believed(old, tmp_path):
     assert file.stat().st_mode & 0o077 == 0 or file.is_symlink()
 
 
-def test_a_file_that_is_written_all_the_time_is_told(old, monkeypatch):
+def test_a_file_that_is_written_all_the_time_is_reported(old, monkeypatch):
     main = old / "app" / "main.py"
     real = os.read
 

@@ -60,7 +60,7 @@ def until_watched(batches: Queue[frozenset[str]], root: Path, path: str) -> None
             found |= batches.get(timeout=0.3)
 
 
-def test_saved_renamed_and_removed_files_are_told_and_an_editors_own_are_not(tmp_path, saved):
+def test_saved_renamed_and_removed_files_are_reported_and_an_editors_own_are_not(tmp_path, saved):
     (tmp_path / "app/.a.py.swp").write_text("x")
     (tmp_path / "app/a.py~").write_text("x")
     (tmp_path / "app/__pycache__").mkdir()
@@ -82,7 +82,7 @@ def test_a_file_that_is_replaced_and_a_folder_that_comes_back_are_still_watched(
     until_watched(saved, tmp_path, "app/c.py")
 
 
-def test_a_folder_that_is_made_anew_at_once_is_still_watched(tmp_path, saved):
+def test_a_folder_that_is_made_again_at_once_is_still_watched(tmp_path, saved):
     """Many file systems give the new folder the number of the old one."""
     for number in range(5):
         shutil.rmtree(tmp_path / "app")
@@ -101,7 +101,7 @@ def test_a_switch_of_branches_is_one_batch(tmp_path, saved):
     assert len(saved.get(timeout=10)) == 1000
 
 
-def test_the_limit_of_watches_is_told_with_its_remedy():
+def test_the_limit_of_watches_is_reported_with_its_remedy():
     error = saved_files._cannot_watch(OSError('OS file watch limit reached. about ["/x"]'))
     assert isinstance(error, EnvctlError)
     assert "fs.inotify.max_user_watches" in error.brief

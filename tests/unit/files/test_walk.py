@@ -59,7 +59,7 @@ def test_each_folder_comes_before_what_is_in_it_and_names_in_order(top):
     ]
 
 
-def test_a_folder_that_is_left_out_is_told_once_if_something_in_it_is_not(top):
+def test_a_folder_that_is_left_out_is_reported_once_if_something_in_it_is_not(top):
     (top / "b" / "c" / "e.txt").write_text("x")
     assert walked(top, Rules(takes=lambda path: path.endswith(".txt"))) == [
         "a.txt", "b", "b/a.txt", "b/c", "b/c/d.txt", "b/c/e.txt", "e", "e/f.txt"
@@ -119,7 +119,7 @@ def test_what_vanishes_before_it_is_looked_at_is_not_told(top):
 
 
 @pytest.mark.parametrize("takes", [True, False])
-def test_a_folder_that_becomes_a_link_is_told_and_not_followed(top, takes):
+def test_a_folder_that_becomes_a_link_is_reported_and_not_followed(top, takes):
     def enters(path):
         if path == "e":
             (top / "e/f.txt").unlink()
@@ -143,7 +143,7 @@ def test_a_folder_may_be_so_deep_and_no_deeper(tmp_path):
     assert str(caught.value) == "/".join(["d"] * DEEPEST)
 
 
-def test_a_folder_that_cannot_be_listed_is_told_by_its_path(top, monkeypatch):
+def test_a_folder_that_cannot_be_listed_is_reported_by_its_path(top, monkeypatch):
     real = os.scandir
     (top / "b" / "c~").mkdir()
     broken = (top / "b" / "c~").stat().st_ino

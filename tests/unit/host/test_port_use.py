@@ -36,7 +36,7 @@ def test_udp_is_another_matter_than_tcp() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells who listens")
-def test_the_process_that_listens_is_told_with_its_folder() -> None:
+def test_the_process_that_listens_is_reported_with_its_folder() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert listener(port).endswith(f"(process {os.getpid()}, in {Path.cwd()})")

@@ -74,7 +74,7 @@ def test_the_state_home_is_the_one_that_is_named_if_it_is_absolute():
     assert state_home({}) == Path.home() / ".local/state"
 
 
-def test_a_state_home_that_cannot_be_used_is_told_with_a_remedy(tmp_path, monkeypatch):
+def test_a_state_home_that_cannot_be_used_is_reported_with_a_remedy(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     with pytest.raises(EnvctlError, match="cannot be used") as caught:
@@ -145,7 +145,7 @@ def test_a_link_on_the_way_is_refused_and_not_followed(tmp_path, link, find, the
     assert victim.exists() is there
 
 
-def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
+def test_a_file_in_the_place_of_the_folder_is_reported(tmp_path):
     state_path(tmp_path).parent.mkdir(parents=True, exist_ok=True)
     state_path(tmp_path).write_text("x")
     with pytest.raises(EnvctlError, match="is not a folder") as caught:
@@ -171,7 +171,7 @@ def test_a_user_has_private_state_as_root_has(user):
     assert {one.lstat().st_uid for one in (folder, folder / "token")} == {os.geteuid()}
 
 
-def test_where_a_user_may_not_write_nothing_is_made_and_the_remedy_is_told(user):
+def test_where_a_user_may_not_write_nothing_is_made_and_the_remedy_is_reported(user):
     (user / "state").mkdir(mode=0o500)
     with pytest.raises(EnvctlError, match=r"envctl cannot be (used|made)") as caught:
         private_folder(user, "secrets")
@@ -180,7 +180,7 @@ def test_where_a_user_may_not_write_nothing_is_made_and_the_remedy_is_told(user)
     assert list((user / "state").iterdir()) == []
 
 
-def test_a_file_that_a_user_may_not_open_is_told(user):
+def test_a_file_that_a_user_may_not_open_is_reported(user):
     folder = private_folder(user)
     (folder / "token").touch(mode=0o000)
     with pytest.raises(EnvctlError, match="token cannot be opened: Permission denied"):

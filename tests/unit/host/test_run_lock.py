@@ -125,7 +125,7 @@ def test_a_lock_in_memory_is_not_taken_from_a_folder_that_another_may_change(tmp
         assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_whether_a_lock_is_held_is_told_without_touching_it(tmp_path):
+def test_whether_a_lock_is_held_is_reported_without_touching_it(tmp_path):
     assert not is_held(tmp_path, "dev")
     with exclusive(tmp_path, "dev", no_progress):
         assert is_held(tmp_path, "dev")
@@ -138,7 +138,7 @@ def test_whether_a_lock_is_held_is_told_without_touching_it(tmp_path):
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
-def test_a_disk_without_locks_is_told_with_the_remedy(tmp_path, monkeypatch, number):
+def test_a_disk_without_locks_is_reported_with_the_remedy(tmp_path, monkeypatch, number):
     def refused(*_):
         raise OSError(number, os.strerror(number))
 

@@ -65,7 +65,7 @@ def test_a_chain_of_links_that_ends_outside_is_refused(root):
         read_inside(root, "two")
 
 
-def test_links_in_a_circle_are_told(root):
+def test_links_in_a_circle_are_reported(root):
     (root / "one").symlink_to("two")
     (root / "two").symlink_to("one")
     with pytest.raises(InsideError, match=r"circular|Too many"):

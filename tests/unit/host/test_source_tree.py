@@ -31,7 +31,7 @@ def test_a_file_of_which_nothing_else_is_said_can_be_read_by_all_and_run_by_none
         ("", "lib/x.py", "lib/x.py"),
     ],
 )
-def test_the_place_of_a_thing_is_told_from_the_project_on(origin, path, place):
+def test_the_place_of_a_thing_is_reported_from_the_project_on(origin, path, place):
     assert SourceTree(origin).place(SourceEntry(path)) == place
 
 

@@ -300,7 +300,7 @@ EVIL = [
 
 @pytest.mark.parametrize("name", EVIL)
 @pytest.mark.parametrize("kind", ["base", "packages", "pip", "npm"])
-def test_what_is_no_name_of_a_package_is_refused_with_its_place(kind, name):
+def test_what_is_not_a_name_of_a_package_is_refused_with_its_place(kind, name):
     manifest = {
         "base": Manifest(),
         "packages": Manifest({name: "1"}),
@@ -382,7 +382,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["envctl.lock"]
 
 
-def test_no_file_is_no_lock(tmp_path):
+def test_no_file_is_not_a_lock(tmp_path):
     assert load_lock(tmp_path) is None
 
 

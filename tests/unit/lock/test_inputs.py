@@ -67,7 +67,7 @@ def heads(found: tuple[str, ...]) -> list[str]:
     return [line.split()[0] for line in found]
 
 
-def test_base_packages_and_installing_steps_are_told_in_their_order(project):
+def test_base_packages_and_installing_steps_are_reported_in_their_order(project):
     found = lines(project)
 
     assert heads(found) == ["base", "packages", "pip", "npm", "run"]
@@ -251,7 +251,7 @@ def test_an_edit_of_any_file_that_pip_reads_changes_its_line(tmp_path, name):
     assert line(**{name: f"{texts[name]}# edited\n"}) != line()
 
 
-def test_an_address_with_a_password_is_told_by_a_hash(tmp_path):
+def test_an_address_with_a_password_is_reported_by_a_hash(tmp_path):
     plain = of(tmp_path, PipInstall("/v", packages=("flask==3.1", "uvicorn[standard]")))[0]
     assert plain.line.endswith("flask==3.1 uvicorn[standard]") or "uvicorn[standard]" in plain.line
     assert plain.summary == ""
@@ -294,7 +294,7 @@ def test_a_dockerfiles_target_and_arguments_decide_too(tmp_path):
         assert told(other, tmp_path) != (plain.line,)
 
 
-def test_a_base_is_told_with_its_dated_mirror_and_by_its_image_if_it_has_no_name():
+def test_a_base_is_reported_with_its_dated_mirror_and_by_its_image_if_it_has_no_name():
     assert base_text(Base("debian:bookworm", "img")) == "debian:bookworm"
     assert base_text(Base("", "img")) == "img"
     assert base_text(Base("debian", "img", snapshot="20250101")) == "debian at 20250101"

@@ -40,7 +40,7 @@ def test_a_lock_tells_what_the_mirror_had_and_a_second_one_moves_nothing(project
     assert engine.made == ["dev/web"]
 
 
-def test_a_mirror_that_moved_on_is_told_by_check_with_both_versions(project, engine):
+def test_a_mirror_that_moved_on_is_reported_by_check_with_both_versions(project, engine):
     project.workspace().lock()
     assert project.workspace().check_lock() == ()
     engine.forget()
@@ -138,7 +138,7 @@ def app(project, engine):
 PIP = "app/requirements.txt, app/more.txt or app/bounds.txt changed since it was locked"
 
 
-def test_files_that_changed_are_told_by_name_with_what_they_ask_for_and_is_not_locked(app):
+def test_files_that_changed_are_reported_by_name_with_what_they_ask_for_and_is_not_locked(app):
     app.write(
         "app/requirements.txt",
         "-r more.txt\nflask[async] == 3.2 --hash=x\nrich\nclick==8.1.0\n./here\nx; os_name=='y'\n",
@@ -156,7 +156,7 @@ def test_files_that_changed_are_told_by_name_with_what_they_ask_for_and_is_not_l
     assert "`envctl lock` updates it" in caught.value.hint
 
 
-def test_a_change_that_asks_for_nothing_else_is_told_without_more(app):
+def test_a_change_that_asks_for_nothing_else_is_reported_without_more(app):
     app.write("app/requirements.txt", "# a word\n-r more.txt\nflask==3.1.3\n")
     assert said(app.workspace().check_lock()) == [f"dev/web: {PIP}  (envctl.yaml:8:9)"]
 
@@ -200,13 +200,13 @@ def test_a_build_that_fails_while_held_to_the_lock_says_how_to_let_go_of_it(app,
     assert caught.value.hint == "mend it"
 
 
-def test_so_many_packages_are_told_as_a_reader_bears(app):
+def test_so_many_packages_are_reported_as_a_reader_bears(app):
     app.write("app/requirements.txt", "".join(f"p{number}\n" for number in range(8)))
     (told,) = said(app.workspace().check_lock())
     assert told.splitlines()[1:] == [*(f"  p{number}: not locked" for number in range(5)), "  and 3 more"]  # fmt: skip
 
 
-def test_packages_of_npm_are_told_likewise(app):
+def test_packages_of_npm_are_reported_likewise(app):
     app.write("app/package.json", '{"dependencies": {"left-pad": "1.3.0", "x": 1}}')
     (told,) = said(app.workspace().check_lock())
     changed = "app/package.json or the step itself changed since it was locked"
@@ -217,7 +217,7 @@ def test_packages_of_npm_are_told_likewise(app):
     ]
 
 
-def test_no_password_of_an_address_is_told_when_packages_changed(app, envctl, monkeypatch):
+def test_no_password_of_an_address_is_reported_when_packages_changed(app, envctl, monkeypatch):
     monkeypatch.chdir(app.root)
     app.write(
         "app/package.json",
@@ -258,7 +258,7 @@ def test_no_password_of_an_address_is_told_when_packages_changed(app, envctl, mo
         ]),
     ],
 )  # fmt: skip
-def test_each_thing_that_the_spec_asks_for_is_told_with_both_sides_and_its_place(
+def test_each_thing_that_the_spec_asks_for_is_reported_with_both_sides_and_its_place(
     app, engine, old, new, lines
 ):
     engine.mirror["world"] = "1"
@@ -267,7 +267,7 @@ def test_each_thing_that_the_spec_asks_for_is_told_with_both_sides_and_its_place
     assert said(app.workspace().check_lock()) == [f"dev/web: {line}" for line in lines]
 
 
-def test_the_same_version_with_other_content_is_told_and_a_broken_package_by_its_state():
+def test_the_same_version_with_other_content_is_reported_and_a_broken_package_by_its_state():
     one = LockDifference("pip /opt/web", "flask", "3.1 sha256:a", "3.1 sha256:b", ("dev/web",))
     assert difference_text(one) == (
         "dev/web: flask in /opt/web: locked and found 3.1, but with different content"
@@ -348,7 +348,7 @@ def test_what_is_as_it_is_locked_is_not_built_again(project, engine):
     assert engine.made == []
 
 
-def test_what_is_not_there_is_built_and_compared(project, engine):
+def test_what_does_not_exist_is_built_and_compared(project, engine):
     project.workspace().lock()
     engine.forget()
 
@@ -381,7 +381,7 @@ def test_an_image_that_is_another_is_built_again_with_the_locked_versions(projec
     assert engine.there[name]["hello"] == "old-1"
 
 
-def test_a_base_that_is_another_is_told_before_it_is_built_on(project, engine):
+def test_a_base_that_is_another_is_reported_before_it_is_built_on(project, engine):
     project.workspace().lock()
     engine.forget()
     engine.made.clear()

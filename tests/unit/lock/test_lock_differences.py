@@ -44,7 +44,7 @@ def test_what_is_the_machines_own_is_not_compared():
         ({"libssl3": "2"}, "libssl3 1 → 2"),
     ],
 )
-def test_a_base_that_is_another_is_told(change, told):
+def test_a_base_that_is_another_is_reported(change, told):
     machine = {name: one for name, one in {**MACHINE, **change}.items() if one}
 
     assert before(machine) == [told]
@@ -67,13 +67,13 @@ def test_what_the_build_changes_or_removes_is_first_there_as_the_base_has_it():
         ({"libc6": "2"}, "libc6 1 → 2"),
     ],
 )
-def test_a_build_that_comes_out_otherwise_is_told(change, told):
+def test_a_build_that_comes_out_otherwise_is_reported(change, told):
     machine = {name: one for name, one in {**MACHINE, "hello": "1", **change}.items() if one}
 
     assert after(machine) == [told]
 
 
-def test_what_the_build_should_have_removed_is_told():
+def test_what_the_build_should_have_removed_is_reported():
     build = {name: one for name, one in BUILD.items() if name != "tzdata"}
 
     assert after({**MACHINE, "hello": "1"}, build) == ["tzdata not installed → 1"]
@@ -100,7 +100,7 @@ def told(*found):
     return [(one.kind, one.name, one.before, one.after, one.units) for one in merged(found)]
 
 
-def test_a_difference_of_several_units_is_told_once_with_all_of_them_in_order():
+def test_a_difference_of_several_units_is_reported_once_with_all_of_them_in_order():
     def found(*units):
         return LockDifference("packages", "hello", "1", "2", units)
 
@@ -109,7 +109,7 @@ def test_a_difference_of_several_units_is_told_once_with_all_of_them_in_order():
     ]
 
 
-def test_differences_are_told_by_kind_then_name_then_version_and_what_is_new_before_others():
+def test_differences_are_reported_by_kind_then_name_then_version_and_what_is_new_before_others():
     given = [
         LockDifference("pip /opt", "a", "1", "2", ("u",)),
         LockDifference("packages", "b", "1", "2", ("u",)),

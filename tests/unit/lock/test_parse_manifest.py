@@ -30,7 +30,7 @@ def told(**sections: str) -> bytes:
     return "".join([*parts, "M:end\0"]).encode()
 
 
-def test_packages_are_told_by_name_and_foreign_ones_by_architecture_too():
+def test_packages_are_reported_by_name_and_foreign_ones_by_architecture_too():
     body = (
         "libc6\tamd64\t2.36\tinstalled\nlibc6\ti386\t2.36\tinstalled\ntzdata\tall\t2025b\tinstalled\n"
         "gone\tamd64\t1\tconfig-files\nhalf\tamd64\t1\thalf-configured\n"
@@ -81,7 +81,7 @@ def test_facts_and_locks_ask_for_packages_in_the_same_words_and_know_the_same_on
     )
 
 
-def test_what_pip_left_behind_is_no_package():
+def test_what_pip_left_behind_is_not_a_package():
     body = "/opt/lib/python3.11/site-packages/~lask-3.1.dist-info\n\n"
 
     _, found = parse_manifest(told(architecture="amd64", python=body), "M")
@@ -89,13 +89,13 @@ def test_what_pip_left_behind_is_no_package():
     assert found == Manifest()
 
 
-def test_alpines_packages_are_told_too():
+def test_alpines_packages_are_reported_too():
     _, found = parse_manifest(told(architecture="x86_64\n", packages="musl-utils-1.2.5-r9\n"), "M")
 
     assert found.packages == {"musl-utils": "1.2.5-r9"}
 
 
-def test_pythons_packages_are_told_by_environment_whatever_way_their_names_are_written():
+def test_pythons_packages_are_reported_by_environment_whatever_way_their_names_are_written():
     head = (
         "/opt/web/lib/python3.11/site-packages/Typing_Extensions-4.1.dist-info\nTag: py3-none-any\n"
     )
@@ -132,7 +132,7 @@ def test_npms_packages_have_the_hash_that_npm_wrote_down():
     assert found.npm == {"/srv/web": {"a": "1.0 sha512-x", "a/node_modules/b": "2.0"}}
 
 
-def test_a_package_of_npms_under_another_name_is_told_by_its_own():
+def test_a_package_of_npm_under_another_name_is_reported_by_its_own():
     lock = {
         "packages": {
             "node_modules/a-cjs": {"name": "@x/a", "version": "1.0", "integrity": "sha512-x"},
@@ -148,7 +148,7 @@ def test_a_package_of_npms_under_another_name_is_told_by_its_own():
     }
 
 
-def test_globally_installed_packages_of_npm_are_told_without_a_hash():
+def test_globally_installed_packages_of_npm_are_reported_without_a_hash():
     file = "/usr/lib/node_modules/@x/cli/package.json"
     # A file on one line may have versions of other things behind its own.
     body = f'/usr/lib\n{file}:"version": "3.1"\n{file}:"version":"9"\n'
@@ -191,7 +191,7 @@ def test_the_version_of_a_package_is_found_however_its_file_is_written(tmp_path)
         b"M:packages\0M:end\0",
     ],
 )
-def test_what_was_cut_off_is_no_manifest(text):
+def test_what_was_cut_off_is_not_a_manifest(text):
     with pytest.raises(ValueError, match="truncated"):
         parse_manifest(text, "M")
 
@@ -244,7 +244,7 @@ def test_no_line_of_an_image_takes_long(line):
 
 
 @pytest.mark.parametrize("text", ["[]", "null", "1", "{}", "[" * 200_000, '{"packages":' * 100_000])
-def test_what_is_no_lock_of_npms_tells_nothing(text):
+def test_what_is_not_a_lock_of_npm_tells_nothing(text):
     _, found = parse_manifest(told(architecture="a", npm=f"/srv\n{text}"), "M")
 
     assert found == Manifest()
@@ -256,7 +256,7 @@ def test_a_lock_of_npm_without_packages_by_their_paths_is_refused(packages):
         parse_manifest(told(architecture="a", npm=f'/srv\n{{"packages": {packages}}}'), "M")
 
 
-def test_a_link_and_what_has_no_version_is_no_package():
+def test_a_link_and_what_has_no_version_is_not_a_package():
     packages = {
         "node_modules/a": {"link": True, "resolved": "packages/a"},
         "packages/a": {"version": "1"},

@@ -26,7 +26,7 @@ def test_what_is_locked_as_it_is_asked_for_is_not_told():
     assert unmet(npm(Requirement("left-pad 1.3.0", "left-pad", "1.3.0")), LOCKED) == ()
 
 
-def test_another_version_is_told_without_its_hash():
+def test_another_version_is_reported_without_its_hash():
     asked = pip(Requirement("flask==4", "flask", "4"))
     assert unmet(asked, LOCKED) == ("flask==4: locked 3.1.3",)
     assert unmet(npm(Requirement("left-pad 2.0.0", "left-pad", "2.0.0")), LOCKED) == (
@@ -34,7 +34,7 @@ def test_another_version_is_told_without_its_hash():
     )
 
 
-def test_what_is_not_locked_at_all_is_told():
+def test_what_is_not_locked_at_all_is_reported():
     assert unmet(pip(Requirement("rich", "rich")), LOCKED) == ("rich: not locked",)
     assert unmet(npm(Requirement("x 1", "x", "1"), folder="/other"), LOCKED) == ("x 1: not locked",)
 
@@ -45,11 +45,11 @@ def test_names_of_python_are_the_same_in_all_spellings_and_names_of_npm_are_not(
     assert unmet(npm(Requirement("my-lib", "my-lib")), LOCKED) == ("my-lib: not locked",)
 
 
-def test_of_an_environment_of_python_that_was_not_found_nothing_is_told():
+def test_of_an_environment_of_python_that_was_not_found_nothing_is_reported():
     assert unmet(pip(Requirement("rich", "rich"), folder="/other"), LOCKED) == ()
 
 
-def test_five_are_told_and_how_many_more_there_are():
+def test_five_are_reported_and_how_many_more_there_are():
     def asked(count):
         return pip(*(Requirement(f"p{number}", f"p{number}") for number in range(count)))
 

@@ -99,7 +99,7 @@ def test_a_box_that_was_held_to_this_lock_is_not_made_again(project, machines):
 
 
 @pytest.mark.parametrize("made_of", ["", "sha256:of another lock"])
-def test_a_box_that_was_made_otherwise_is_made_anew(project, machines, made_of):
+def test_a_box_that_was_made_otherwise_is_made_again(project, machines, made_of):
     frozen(project, machines)
     (build,) = machines.boxes
     machines.boxes[build] = made_of
@@ -124,14 +124,14 @@ def test_a_machine_that_comes_out_otherwise_is_refused_as_an_image_is(project, m
     assert machines.boxes == {}
 
 
-def test_a_base_that_is_another_is_told_before_the_steps(project, machines):
+def test_a_base_that_is_another_is_reported_before_the_steps(project, machines):
     machines.box["libc6"] = "2"
 
     with pytest.raises(OtherBaseError, match="base debian:bookworm: libc6: locked 1, found 2"):
         frozen(project, machines)
 
 
-def test_units_of_one_build_are_told_together(project, engine, monkeypatch):
+def test_units_of_one_build_are_reported_together(project, engine, monkeypatch):
     project.spec(
         "one: {packages: [hello], user: app, command: [x]}\n"
         "two: {packages: [hello], user: app, command: [y]}"
@@ -147,7 +147,7 @@ def test_units_of_one_build_are_told_together(project, engine, monkeypatch):
     assert len(made.made) == 1
 
 
-def test_a_machine_of_another_architecture_is_told(project, machines):
+def test_a_machine_of_another_architecture_is_reported(project, machines):
     save_lock(replace(load_lock(project.root), architecture="arm64"), project.root)
 
     with pytest.raises(

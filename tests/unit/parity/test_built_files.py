@@ -54,7 +54,7 @@ def test_of_a_folder_only_what_is_in_it_counts_and_only_what_was_written():
     assert list(known.below("/a")) == ["/a/x", "/a/b/y"]
 
 
-def test_where_nobody_knows_when_it_was_made_nothing_was_changed_and_the_reason_is_told():
+def test_where_nobody_knows_when_it_was_made_nothing_was_changed_and_the_reason_is_reported():
     unknown = since(edit="150 150")
     assert not unknown.touched("/edit")
     assert not unknown.written("/edit")

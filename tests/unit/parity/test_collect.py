@@ -135,7 +135,7 @@ def test_what_the_unit_s_own_user_cannot_be_asked_is_unknown():
     assert "cannot be examined" in found["unknown"]["environment\t"]
 
 
-def test_what_is_told_beside_the_categories_has_names_of_its_own():
+def test_what_is_reported_beside_the_categories_has_names_of_its_own():
     """One that was called as another would hide it: `verify` lost all that was changed since."""
     beside = [file_tree.ALTERED, SUBSTRATE, UNKNOWN, *VerifyCategory, *Category]
     assert len({*beside}) == len(beside)

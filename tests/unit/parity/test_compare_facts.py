@@ -137,7 +137,7 @@ def test_what_both_sides_cannot_read_is_not_the_same():
     assert [str(found.before), str(found.after)] == ["cannot be read"] * 2
 
 
-def test_what_is_in_a_folder_that_cannot_be_listed_is_told_once():
+def test_what_is_in_a_folder_that_cannot_be_listed_is_reported_once():
     one = {"files": {"/root/a": "x", "/root/b/c": "x", "/srv": "folder"}}
     other = {"files": {"/srv": "folder"}, UNKNOWN: {"files\t/root": "cannot be listed"}}
     found = compare(facts({"web": one}), facts({"web": other}))
@@ -145,7 +145,7 @@ def test_what_is_in_a_folder_that_cannot_be_listed_is_told_once():
     assert found.equal == {("web", "files"): 1}
 
 
-def test_a_category_that_was_cut_off_compares_what_was_told_and_no_more():
+def test_a_category_that_was_cut_off_compares_what_was_reported_and_no_more():
     one = {"packages": {"a": "1", "b": "1", "c": "1"}}
     other = {"packages": {"a": "1", "b": "2"}, UNKNOWN: {"packages\t": "it was cut off"}}
     found = compare(facts({"web": one}), facts({"web": other}))
@@ -340,7 +340,7 @@ def test_digests_of_secrets_mean_something_in_one_environment_only():
         ('{"format": "envctl facts", "version": 2}', "is incomplete"),
     ],
 )
-def test_a_file_that_is_none_is_told(text, said):
+def test_a_file_that_is_none_is_reported(text, said):
     with pytest.raises(EnvctlError, match=said) as caught:
         from_json(text, name="x.json")
 
@@ -390,7 +390,7 @@ def test_what_a_machine_has_without_bringing_it_along_is_a_difference():
     assert [each[-1] for each in told({}, machine)] == [Verdict.UNDECLARED]
 
 
-def test_a_unit_that_does_not_run_on_one_side_is_unknown_and_nothing_else_of_it_is_told():
+def test_a_unit_that_does_not_run_on_one_side_is_unknown_and_nothing_else_of_it_is_reported():
     stopped = {UNKNOWN: {fact_id(UNITS, ""): "it does not run"}}
     running = {"users": {"web": "1"}}
     for one, two in ((stopped, running), (running, stopped)):
@@ -398,6 +398,6 @@ def test_a_unit_that_does_not_run_on_one_side_is_unknown_and_nothing_else_of_it_
         assert (found.category, found.verdict) == (UNITS, Verdict.UNKNOWN)
 
 
-def test_units_are_told_in_the_order_of_their_names():
+def test_units_are_reported_in_the_order_of_their_names():
     found = compare(facts({"web": {}, "db": {}, "api": {}}), facts({}))
     assert [each.unit for each in found.findings] == ["api", "db", "web"]

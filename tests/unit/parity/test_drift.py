@@ -168,7 +168,7 @@ def test_packages_changed_by_hand_are_found_once():
     ]
 
 
-def test_what_a_hook_of_root_installs_is_no_drift():
+def test_what_a_hook_of_root_installs_is_not_drift():
     told = installed("curl", times=STATUS_NOW)
     hooked = replace(web(CURL, user="root"), hooks=Hooks((("apt-get", "install"),)))
     assert said(packages.expectations(hooked, told)) == []
@@ -522,7 +522,7 @@ def test_what_up_would_do_is_drift_and_what_it_waits_for_too():
     assert [one.name for one in units.running(decided, states)] == ["web", "cache"]
 
 
-def test_a_unit_whose_hooks_have_not_run_or_that_lost_a_port_is_looked_into_all_the_same():
+def test_a_unit_whose_hooks_have_not_run_or_that_lost_a_port_is_looked_into_anyway():
     web = unit("web")
     hook = (Change(Action.HOOK, "web", because("after_start hook 1 has not succeeded: a")),)
     lost = (Change(Action.START, "web", because("port 80 is not forwarded")),)
@@ -533,7 +533,7 @@ def test_a_unit_whose_hooks_have_not_run_or_that_lost_a_port_is_looked_into_all_
     assert units.not_looked_into(web, lost, {"web": made(web)}) != ""
 
 
-def test_what_nobody_could_look_at_is_said_beside_what_is_wrong():
+def test_what_nobody_could_look_at_is_reported_beside_what_is_wrong():
     probed = unit("web", probe=Probe(ProbeKind.TCP, ("x", "1")))
 
     def told(**state):
@@ -548,7 +548,7 @@ def test_what_nobody_could_look_at_is_said_beside_what_is_wrong():
     ]
 
 
-def test_that_a_unit_is_unhealthy_is_said_beside_what_up_would_do_to_it():
+def test_that_a_unit_is_unhealthy_is_reported_beside_what_up_would_do_to_it():
     probed, plain = unit("web", probe=Probe(ProbeKind.TCP, ("x", "1"))), unit("db")
     changes = (
         Change(Action.HOOK, "web", because("after_start hook 1 has not succeeded: a", AT)),
@@ -594,7 +594,7 @@ def checked(*argv):
     return found
 
 
-def test_a_check_that_fails_is_told_with_its_exit_code_and_its_last_lines():
+def test_a_check_that_fails_is_reported_with_its_exit_code_and_its_last_lines():
     found = checked("sh", "-c", "seq 30; echo hush >&2; exit 7")
     assert said([found.expectation]) == ["checks it: exit code 7 (envctl.yaml:9:5)"]
     assert found.output == (*map(str, range(12, 31)), "***")
@@ -670,7 +670,7 @@ class Deaf(Silent):
         return 0
 
 
-def test_a_port_that_nothing_listens_on_is_told_with_how_long_that_was_waited_for(monkeypatch):
+def test_a_port_that_nothing_listens_on_is_reported_with_how_long_that_was_waited_for(monkeypatch):
     monkeypatch.setattr(unit_verifier, "PATIENCE", 0.1)
     monkeypatch.setattr(unit_verifier, "_PAUSE", 0.05)
     decided = plan(web(ports=(Port(8000),), origins={"ports": AT}))
@@ -733,7 +733,7 @@ def test_a_line_whose_beginning_is_lost_is_not_told_since_it_may_hold_half_a_sec
     assert short.output == ("x" * 60000, "whole")
 
 
-def test_checks_of_units_that_do_not_run_are_told_as_not_run():
+def test_checks_of_units_that_do_not_run_are_reported_as_not_run():
     one = replace(unit("web"), checks=(Check("a", ("x",), 1.0, AT), Check("b", ("y",), 1.0, AT)))
     found = list(run_checks.not_run([one, unit("db")]))
     assert [(at.unit, at.check.name, at.exit_code, at.cause) for at in found] == [
@@ -743,7 +743,7 @@ def test_checks_of_units_that_do_not_run_are_told_as_not_run():
     assert not any(at.expectation.passed for at in found)
 
 
-def test_each_check_is_told_as_it_begins_and_as_it_ends():
+def test_each_check_is_reported_as_it_begins_and_as_it_ends():
     told = []
     one = replace(
         unit("web"), checks=(Check("a", ("true",), 1.0, AT), Check("b", ("false",), 1.0, AT))
@@ -765,7 +765,7 @@ def test_only_what_comes_after_a_file_may_have_changed_it(root):
     assert said(files.expectations(web(PAGE, command), gone)) == []
 
 
-def test_what_a_unit_should_be_is_told_with_what_it_is():
+def test_what_a_unit_should_be_is_reported_with_what_it_is():
     task, probed, plain = (
         unit("job", kind="task"),
         unit("web", probe=Probe(ProbeKind.TCP, ("x", "1"))),

@@ -46,5 +46,5 @@ def test_only_what_was_checked_and_is_as_expected_in_every_detail_passes():
         ({"users\t/a": "cannot be read"}, "/a", ""),
     ],
 )
-def test_why_a_fact_is_unknown_is_told_and_never_as_nothing(unknown, key, why):
+def test_why_a_fact_is_unknown_is_reported_and_never_as_nothing(unknown, key, why):
     assert why_unknown({UNKNOWN: unknown}, "files", key) == why

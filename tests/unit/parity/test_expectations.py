@@ -149,7 +149,7 @@ def root(tmp_path_factory):
 @pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.sampled_from(UNITS), tellings().filter(_is_sound), st.booleans())
-def test_there_are_as_many_claims_whatever_is_told(root, one, told, runs):
+def test_there_are_as_many_claims_whatever_is_reported(root, one, told, runs):
     subjects = [(expectation.category, expectation.key) for expectation in held(one, FULL, root)]
     running = ("web", "db") if runs else ("web",)
 
@@ -269,7 +269,7 @@ def test_where_the_users_are_gone_the_number_that_the_build_gave_counts():
     assert said(everything(), found) == ["/opt/x: changed or added since it was created"]
 
 
-def test_files_of_a_package_that_was_installed_since_are_told_with_the_package_only():
+def test_files_of_a_package_that_was_installed_since_are_reported_with_the_package_only():
     facts = told(
         {
             "/usr/bin/nmap": "mode 755, owner 0:0, of nmap",
@@ -282,7 +282,7 @@ def test_files_of_a_package_that_was_installed_since_are_told_with_the_package_o
     assert said(everything(), facts) == ["/usr/bin/env: changed since it was created"]
 
 
-def test_many_files_are_told_in_short():
+def test_many_files_are_reported_in_short():
     found = said(everything(), told({f"/opt/{number:02}": OWNED for number in range(50)}))
 
     assert len(found) == 21

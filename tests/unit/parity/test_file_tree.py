@@ -102,7 +102,7 @@ def test_what_was_read_counts_whatever_the_list_says():
     assert machine(file(), sums=f"{NEW}  /usr/bin/x\0").entries["/usr/bin/x"].digest == NEW
 
 
-def test_every_kind_of_file_is_told_with_its_mode_and_owner():
+def test_every_kind_of_file_is_reported_with_its_mode_and_owner():
     found = file_tree.read(
         {
             "listing": listing(
@@ -175,7 +175,7 @@ def test_folders_of_npm_are_found_but_not_those_inside_of_packages():
     assert file_tree.npm_folders(dict.fromkeys(paths)) == ["/home/a"]
 
 
-def test_a_list_that_was_cut_off_is_no_list():
+def test_a_list_that_was_cut_off_is_not_a_list():
     with pytest.raises(ValueError, match="list of files"):
         file_tree.read({"listing": listing(file())[:-1]})
 

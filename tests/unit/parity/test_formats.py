@@ -135,7 +135,7 @@ def test_a_comparison_s_counts_are_of_its_findings() -> None:
         {"stale": [{"where": "envctl.yaml:1:5"}]},
     ],
 )
-def test_the_schema_refuses_what_is_no_comparison(change: Any) -> None:
+def test_the_schema_refuses_what_is_not_a_comparison(change: Any) -> None:
     written = {**parity_to_json(parity()), **change}
 
     assert list(schema("parity-2.json").iter_errors(written))

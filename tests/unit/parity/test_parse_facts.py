@@ -182,7 +182,7 @@ def test_whatever_sections_a_unit_tells_they_are_read_or_unknown(told):
         {"sockets": "tcp\n0: -1:1 0:0 0A 0 0 0 0 0 1 2 3\n"},
     ],
 )
-def test_what_cannot_be_read_is_said(section):
+def test_what_cannot_be_read_is_reported(section):
     reasons = read(**section)["unknown"].values()
     assert any(reason.startswith("the answer is malformed") for reason in reasons)
 
@@ -205,7 +205,7 @@ def socket(number, local, remote, state, inode, uid=1000):
     return f"   {number}: {local} {remote} {state} 0:0 0:0 0 {uid} 0 {inode} 2 0 0\n"
 
 
-def test_only_sockets_that_wait_are_told_with_their_address():
+def test_only_sockets_that_wait_are_reported_with_their_address():
     table = (
         "declared \nrange 32768\t60999\ntcp\n  sl  local_address rem_address   st\n"
         + socket(0, "0100007F:1F90", "00000000:0000", "0A", 1)
@@ -284,7 +284,7 @@ def test_a_limit_of_a_control_group_above_counts_and_the_least_holds():
     assert (found["memory"], found["swap"]) == ("1048576", "1048576")
 
 
-def test_swap_beyond_the_memory_is_told():
+def test_swap_beyond_the_memory_is_reported():
     swapping = V1.replace("memsw.limit_in_bytes 536870912", "memsw.limit_in_bytes 1073741824")
     assert read(cgroup=swapping)["limits"]["swap"] == "536870912"
 
@@ -316,7 +316,7 @@ def test_settings_of_the_kernel_are_told_but_for_those_of_a_card():
     }
 
 
-def test_every_limit_that_the_kernel_counts_in_bytes_is_told_in_units():
+def test_every_limit_that_the_kernel_counts_in_bytes_is_reported_in_units():
     table = (
         "Limit                     Soft Limit           Hard Limit           Units     \n"
         "Max cpu time              unlimited            unlimited            seconds   \n"
@@ -339,12 +339,12 @@ def test_every_limit_that_the_kernel_counts_in_bytes_is_told_in_units():
     assert {key for key, value in told.items() if "MiB" in value} == counted
 
 
-def test_a_limit_of_more_digits_than_any_has_is_told_as_it_is():
+def test_a_limit_of_more_digits_than_any_has_is_reported_as_it_is():
     assert readable("limits", "data size", "1" * 5000) == "1" * 5000
     assert readable("limits", "data size", "1048576 unlimited") == "1 MiB unlimited"
 
 
-def test_npm_packages_are_told_from_the_lock_or_from_themselves():
+def test_npm_packages_are_reported_from_the_lock_or_from_themselves():
     lock = '/srv/app\n{"packages": {"node_modules/a": {"version": "1.0", "integrity": "sha512-x"}}}'
     assert read(npm=lock)["npm"] == {"/srv/app: a": "1.0 sha512-x"}
     file = "/usr/lib/node_modules/@b/c/package.json"

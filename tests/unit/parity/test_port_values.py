@@ -66,7 +66,7 @@ def test_two_choices_make_no_difference() -> None:
     assert "app --say it's --at ${port.web.8000}" in there[Category.PROCESSES]
 
 
-def test_a_value_that_something_has_changed_is_told_as_it_is() -> None:
+def test_a_value_that_something_has_changed_is_reported_as_it_is() -> None:
     plan = with_host_ports(spec(), {"web 127.0.0.1:8000/tcp": 20001})
     units: dict[str, UnitFacts] = {"web": {Category.ENVIRONMENT: {"URL": "http://x:20002/"}}}
     after = with_port_references(Facts("shop", "dev", "docker", units), plan, spec())

@@ -78,14 +78,14 @@ def programs(*looks, **more):
     return [json.loads(key) for key in found(*looks, **more).of_unit]
 
 
-def test_every_program_is_told_with_its_user_and_how_it_runs():
+def test_every_program_is_reported_with_its_user_and_how_it_runs():
     look = [INIT, process(7, "web", "--port", "80", nice=5, oom=300)]
     assert found(look).of_unit == {
         '["web", "--port", "80"]': "user 5:5, nice 5, oom_score_adj 300, capabilities 0000000000000000, no new privileges 1"
     }
 
 
-def test_a_second_program_is_told():
+def test_a_second_program_is_reported():
     assert programs([INIT, process(7, "web"), process(9, "sleep", "9", parent=0)]) == [
         ["web"],
         ["sleep", "9"],
@@ -113,7 +113,7 @@ def test_a_health_check_that_happens_to_run_is_no_program_of_the_unit(seen):
         ("other", "-q"),
     ],
 )
-def test_what_only_looks_like_the_health_check_is_told(argv):
+def test_what_only_looks_like_the_health_check_is_reported(argv):
     look = [INIT, process(7, "web"), process(9, *argv, parent=0)]
     assert programs(look, probe=("pg_isready", "-q")) == [["web"], list(argv)]
 
@@ -154,7 +154,7 @@ def test_what_only_the_unit_s_own_user_may_know_of_its_processes_counts():
     assert programs(look, own=[own]) == [["python", "web.py"]]
 
 
-def test_workers_of_another_user_are_told_as_a_way_the_program_runs():
+def test_workers_of_another_user_are_reported_as_a_way_the_program_runs():
     look = [
         process(7, "nginx", stack=1, uid=0),
         process(8, "nginx: worker process", parent=7, stack=1, uid=33),
@@ -165,7 +165,7 @@ def test_workers_of_another_user_are_told_as_a_way_the_program_runs():
     ]  # fmt: skip
 
 
-def test_what_comes_and_goes_is_told_if_most_looks_see_it():
+def test_what_comes_and_goes_is_reported_if_most_looks_see_it():
     web, wait = process(7, "sh", "loop"), ["sleep", "5"]
     looks = [
         [web, process(10, *wait, parent=7)],
@@ -211,7 +211,7 @@ def test_a_command_that_the_engine_is_about_to_begin_is_no_program_of_the_unit()
     assert programs(planted) == [["web"], ["runc", "init"]]
 
 
-def test_in_a_machine_what_came_with_it_is_substrate_and_all_else_is_told():
+def test_in_a_machine_what_came_with_it_is_substrate_and_all_else_is_reported():
     look = [
         process(1, "/sbin/init", uid=0, command="systemd", group="0::/init.scope"),
         process(2, "kthreadd", uid=0, flags=0x00208040),
@@ -264,7 +264,7 @@ def test_a_process_that_calls_itself_another_s_words_is_itself():
     assert programs([process(7, "web", lie)]) == [["web", lie]]
 
 
-def test_nothing_seen_is_no_fact():
+def test_nothing_seen_is_not_a_fact():
     with pytest.raises(ValueError, match="no process"):
         found()
 

@@ -152,7 +152,7 @@ def test_nothing_is_fetched_and_nothing_runs() -> None:
     assert policy
 
 
-def test_files_of_a_folder_that_one_side_lacks_are_told_with_it() -> None:
+def test_files_of_a_folder_that_one_side_lacks_are_reported_with_it() -> None:
     folder = {f"/srv/web{name}": "x" for name in ("", "-old", "/a", "/b", "/b/c")}
     facts = Facts("shop", "dev", "docker", {"web": {"files": folder | {"/etc/x": "1"}}})
     other = replace(facts, units={"web": {"files": {"/etc/x": "2", "/srv/web/b": "y"}}})
@@ -165,7 +165,7 @@ def test_files_of_a_folder_that_one_side_lacks_are_told_with_it() -> None:
     ]
 
 
-def test_what_one_entry_declares_is_told_together() -> None:
+def test_what_one_entry_declares_is_reported_together() -> None:
     (pair,) = sides({"packages": {"a": "1", "b": "1"}}, {}, entry()).pairs
     (one,) = declared(pair.comparison)
     assert (one.unit, one.category, one.keys) == ("web", "packages", ["a", "b"])

@@ -86,7 +86,7 @@ class Failing:
 
 
 @pytest.mark.parametrize("hint", ["", "start it"])
-def test_why_a_unit_does_not_tell_is_said_without_secrets_and_with_the_remedy(hint):
+def test_why_a_unit_does_not_tell_is_reported_without_secrets_and_with_the_remedy(hint):
     found = verifier(web(CONF), backend=Failing(hint), redactor=Masked()).expectations({})
     assert {one.partition(": ")[2] for one in unchecked(found)} == {"it says ***"}
     remedies = {expectation.hint for expectation in found}

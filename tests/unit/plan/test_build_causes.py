@@ -40,11 +40,11 @@ def said(old, new):
          ["build step added: copy a → /srv", "build step changed: copy b → /srv"]),
     ],
 )  # fmt: skip
-def test_every_step_that_differs_is_told(old, new, expected):
+def test_every_step_that_differs_is_reported(old, new, expected):
     assert said(build(*old), build(*new)) == expected
 
 
-def test_another_base_and_other_templates_are_told_beside_the_steps():
+def test_another_base_and_other_templates_are_reported_beside_the_steps():
     old = replace(build(script("a")), template_digest="1")
     base = Base("debian:trixie", "debian:trixie", where=Place("envctl.yaml", 2, 1))
     new = replace(build(script("b"), base=base), template_digest="2")
@@ -58,13 +58,13 @@ def test_another_base_and_other_templates_are_told_beside_the_steps():
     ]
 
 
-def test_a_base_that_is_another_under_the_same_name_is_told():
+def test_a_base_that_is_another_under_the_same_name_is_reported():
     old, new = (build(base=Base("debian:bookworm", image)) for image in ("a", "b"))
 
     assert said(old, new) == ["base image debian:bookworm changed"]
 
 
-def test_of_an_own_dockerfile_what_changed_is_told():
+def test_of_an_own_dockerfile_what_changed_is_reported():
     old = DockerfileBuild(
         "Dockerfile", ".", "prod", {"A": "1", "B": "1"}, "x", dockerfile_digest="r"
     )
@@ -148,7 +148,7 @@ OWN = DockerfileBuild(
         (replace(OWN, args={"A": "1", "C": "2"}), ["argument B → C"]),
     ],
 )
-def test_each_part_of_a_build_from_a_dockerfile_is_told_by_itself(new, expected):
+def test_each_part_of_a_build_from_a_dockerfile_is_reported_by_itself(new, expected):
     assert said(OWN, new) == expected
 
 
@@ -163,7 +163,7 @@ def test_steps_of_another_kind_are_no_counterparts():
     ]
 
 
-def test_a_base_is_told_by_its_name_or_image_or_box_and_its_date():
+def test_a_base_is_reported_by_its_name_or_image_or_box_and_its_date():
     for base, text in (
         (Base("debian", "d:1", "box", "2026"), "debian at 2026"),
         (Base("", "d:1", "box"), "d:1"),

@@ -34,7 +34,7 @@ def test_the_plan_tells_the_names():
     assert step_text(MAKE) == "run make"
 
 
-def test_each_secret_is_told_once_of_builds_and_of_what_runs():
+def test_each_secret_is_reported_once_of_builds_and_of_what_runs():
     again = replace(script("x"), secrets=(BuildSecret("token"), BuildSecret("key")))
     both = build(packages("curl"), WITH_TOKEN, again)
     web = replace(unit("web", WITH_TOKEN, secrets=(Secret("run", "/run/secrets/run"),)))

@@ -78,7 +78,7 @@ def test_the_text_is_the_same_in_every_version_that_can_read_it():
     )
 
 
-def test_a_field_that_came_later_is_told_only_where_it_is_set():
+def test_a_field_that_came_later_is_reported_only_where_it_is_set():
     assert "secrets" not in plain(RunCommand(("make",)))
     told = plain(RunCommand(("make",), secrets=(BuildSecret("token", env="TOKEN"),)))
     assert told["secrets"] == [{"is": "BuildSecret", "name": "token"}]

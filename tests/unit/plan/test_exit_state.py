@@ -29,7 +29,7 @@ def ended(status=Status.EXITED, **known):
         (255, "exit code 255"),
     ],
 )
-def test_an_exit_code_is_told_with_the_signal_that_it_stands_for(code, text):
+def test_an_exit_code_is_reported_with_the_signal_that_it_stands_for(code, text):
     assert exit_text(code) == text
 
 
@@ -46,11 +46,11 @@ def test_an_exit_code_is_told_with_the_signal_that_it_stands_for(code, text):
         (ended(Status.OOM_KILLED, exit_code=127, cause="at night"), "killed for memory: at night"),
     ],
 )  # fmt: skip
-def test_with_what_and_why_it_ended_is_told_as_far_as_it_is_known(state, text):
+def test_with_what_and_why_it_ended_is_reported_as_far_as_it_is_known(state, text):
     assert ended_with(state) == text
 
 
-def test_memory_that_ran_out_is_told_with_the_limit_and_a_remedy():
+def test_memory_that_ran_out_is_reported_with_the_limit_and_a_remedy():
     state = made(unit("web", resources=Resources(memory=64 << 20)), status=Status.OOM_KILLED)
     assert memory_text(state) == "limit 64 MiB"
     assert killed_text(state) == "killed for memory (limit 64 MiB)"

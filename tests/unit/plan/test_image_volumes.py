@@ -39,12 +39,12 @@ def test_each_declared_path_has_a_volume_of_its_own_in_their_order():
     ("declared", "path"),
     [("data", "/data"), ("/data/", "/data"), ("/a/../data", "/data"), ("./data", "/data")],
 )
-def test_paths_are_told_in_their_plain_form(declared, path):
+def test_paths_are_reported_in_their_plain_form(declared, path):
     assert paths(unit("web"), declared) == [path]
 
 
 @pytest.mark.parametrize("declared", ["/", "", ".", "//"])
-def test_the_whole_file_system_is_no_volume(declared):
+def test_the_whole_file_system_is_not_a_volume(declared):
     assert paths(unit("web"), declared) == []
 
 

@@ -56,7 +56,7 @@ def test_a_package_json_without_dependencies_asks_for_nothing(text):
     assert list(npm_dependencies(text)) == []
 
 
-def test_dependencies_are_told_in_their_order_and_exact_ones_are_pinned():
+def test_dependencies_are_reported_in_their_order_and_exact_ones_are_pinned():
     text = '{"dependencies": {"b": "1.2.3", "@a/b": "^1.0.0", "c": null}, "devDependencies": {"d": "1"}}'
     assert [(one.text, one.required) for one in npm_dependencies(text)] == [
         ("@a/b ^1.0.0", ""),

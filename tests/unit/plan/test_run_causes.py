@@ -150,7 +150,7 @@ def said(old, new):
          ["option ulimits nofile 5 → soft 1, hard 2"]),
     ],
 )  # fmt: skip
-def test_a_difference_is_told_in_words(field, old, new, expected):
+def test_a_difference_is_reported_in_words(field, old, new, expected):
     assert said(replace(Run(), **{field: old}), replace(Run(), **{field: new})) == expected
 
 
@@ -243,7 +243,7 @@ def test_a_run_that_an_earlier_envctl_recorded_differs_in_what_differs_only():
     assert changed_fields(same, json.dumps(recorded))
 
 
-def test_a_field_that_no_rule_is_about_is_told_as_it_is():
+def test_a_field_that_no_rule_is_about_is_reported_as_it_is():
     recorded = {**json.loads(run_text(Run())), "flavour": "sweet"}
 
     (cause,) = run_causes(replace(unit("web"), run=Run()), json.dumps(recorded))
@@ -363,7 +363,7 @@ def test_what_differs_in_a_part_that_no_rule_is_about_is_told_whichever_side_has
     ]
 
 
-def test_a_part_in_another_form_is_said_to_have_changed_and_the_rest_is_told():
+def test_a_part_in_another_form_is_said_to_have_changed_and_the_rest_is_reported():
     recorded = {**json.loads(run_text(Run())), "ports": [5], "restart": "always"}
     found = run_causes(replace(unit("web"), run=Run(ports=(WEB,))), json.dumps(recorded))
     assert [one.text for one in found] == ["ports changed", "restart always → no"]
@@ -378,7 +378,7 @@ def test_a_record_that_cannot_be_read_makes_everything_differ(recorded):
     assert changed_fields(one, recorded) == {"everything"}
 
 
-def test_the_fields_that_differ_are_told_and_everything_where_none_does():
+def test_the_fields_that_differ_are_reported_and_everything_where_none_does():
     one = replace(unit("web"), run=Run(restart=Restart.ALWAYS, ports=(WEB,)))
     assert changed_fields(one, run_text(Run())) == {"restart", "ports"}
     assert changed_fields(one, run_text(one.run)) == {"everything"}

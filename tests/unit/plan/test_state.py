@@ -32,7 +32,7 @@ def test_words_that_are_written_down_stay_the_same(enum):
     assert [str(one) for one in enum] == WORDS[enum].split()
 
 
-def test_differences_are_told_by_what_facts_are_about_and_then_of_units():
+def test_differences_are_reported_by_what_facts_are_about_and_then_of_units():
     assert (*WORDS[Category].split(), "units") == COMPARED
     assert UNITS == "units"
     assert Told is Category
@@ -43,7 +43,7 @@ def test_a_process_is_over_only_where_it_has_ended(status):
     assert status.is_over is (str(status) in ("stopped", "exited", "oom-killed"))
 
 
-def test_of_a_unit_of_which_nothing_else_was_seen_nothing_else_is_said():
+def test_of_a_unit_of_which_nothing_else_was_seen_nothing_else_is_reported():
     one = UnitState("web", "web", Status.RUNNING)
     assert (one.replica, one.health, one.exit_code, one.restarts) == (1, Health.NONE, None, 0)
     texts = (one.build, one.image, one.run, one.id, one.started_at, one.cause, one.defect)

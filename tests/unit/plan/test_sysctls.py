@@ -75,7 +75,7 @@ def test_a_setting_that_a_container_has_from_its_host_is_compared_as_the_hosts(n
 
 
 @pytest.mark.parametrize("name", NO_FACT)
-def test_what_is_of_one_card_or_counts_or_is_secret_is_no_fact(name):
+def test_what_is_of_one_card_or_counts_or_is_secret_is_not_a_fact(name):
     assert is_left_out(name)
 
 

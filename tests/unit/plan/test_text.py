@@ -86,11 +86,11 @@ def test_each_kind_of_step_has_a_line_that_names_it(step, text):
         (2**60, "1048576 TiB"),
     ],
 )
-def test_a_size_is_told_in_the_largest_unit_that_it_is_whole_in(count, text):
+def test_a_size_is_reported_in_the_largest_unit_that_it_is_whole_in(count, text):
     assert size_text(count) == text
 
 
-def test_what_a_unit_is_made_from_is_told_with_its_digest():
+def test_what_a_unit_is_made_from_is_reported_with_its_digest():
     built = build(script("a"))
     assert source_text(built) == f"build {built.digest} from debian:bookworm"
     assert source_text(ReadyImage("pg:16")) == "image pg:16"
@@ -209,7 +209,7 @@ def test_a_command_is_one_printable_line(words):
 
 
 @given(TEXT)
-def test_a_script_is_told_by_its_first_line(text):
+def test_a_script_is_reported_by_its_first_line(text):
     assert argv_text(("/bin/sh", "-ec", text)).isprintable()
 
 

@@ -127,7 +127,7 @@ def test_the_base_of_a_stage_is_looked_at_as_that_of_a_service(
     assert (str(problem.where), problem.message) == (where, says)
 
 
-def test_a_wrong_base_of_a_service_is_told_once_for_it_and_its_stages(tmp_path: Path) -> None:
+def test_a_wrong_base_of_a_service_is_reported_once_for_it_and_its_stages(tmp_path: Path) -> None:
     service = (
         "    stages: {c: {build: [{run: make}]}}\n"
         "    build: [{copy_from: {stage: c, from: /a, to: /b}}]\n"
@@ -136,7 +136,7 @@ def test_a_wrong_base_of_a_service_is_told_once_for_it_and_its_stages(tmp_path: 
     assert str(problem.where) == "envctl.yaml:2:1"
 
 
-def test_what_stands_in_for_a_tag_is_no_distribution() -> None:
+def test_what_stands_in_for_a_tag_is_not_a_distribution() -> None:
     assert without_apt("debian:bookworm@sha256:" + "a" * 64) == ""
     assert without_apt("alpine@sha256:" + "a" * 64) == "alpine"
     assert without_apt("localhost:5000/app") == ""

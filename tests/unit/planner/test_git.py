@@ -78,7 +78,7 @@ def test_a_project_without_a_repository_is_mounted_as_it_is(project):
     assert protected(spec(project, mount("."))) == [()]
 
 
-def test_a_container_has_it_read_only_and_its_record_is_no_drift_of_the_plan(project):
+def test_a_container_has_it_read_only_and_its_record_is_not_drift_of_the_plan(project):
     plan = spec(project, mount(".")).workspace().plan(DOCKER)
     (unit,) = plan.units
     names = Names(plan.scope)

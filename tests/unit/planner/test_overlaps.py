@@ -69,7 +69,7 @@ def test_what_is_beside_each_other_is_fine(tmp_path, keys):
     assert plan(tmp_path, keys) == []
 
 
-def test_both_places_are_told(tmp_path):
+def test_both_places_are_reported(tmp_path):
     keys = "secrets: [{name: a, target: /srv/app/.env}], mounts: {./app: /srv/app}"
     (said,) = plan(tmp_path, keys)
     assert "(envctl.yaml:5:" in said

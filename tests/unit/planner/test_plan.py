@@ -287,7 +287,7 @@ def told(error: SpecError) -> list[str]:
     return [f"{one.where}: {one.message}" for one in error.problems]
 
 
-def test_a_missing_mount_is_told_at_its_place(planned: Planner) -> None:
+def test_a_missing_mount_is_reported_at_its_place(planned: Planner) -> None:
     text = "  web:\n    image: x\n    mounts:\n      ./src: /srv\n      ./lib: /lib\n"
     with pytest.raises(SpecError) as caught:
         planned(text + "  api: {image: x, mounts: {./api: /srv}}\n")
@@ -298,7 +298,9 @@ def test_a_missing_mount_is_told_at_its_place(planned: Planner) -> None:
     ]
 
 
-def test_a_copy_that_leads_outside_is_told_at_its_step(planned: Planner, tmp_path: Path) -> None:
+def test_a_copy_that_leads_outside_is_reported_at_its_step(
+    planned: Planner, tmp_path: Path
+) -> None:
     (tmp_path / "link").symlink_to("/etc/hostname")
     with pytest.raises(SpecError) as caught:
         planned("  web: {command: [a], build: [{copy: {from: link, to: /x}}]}\n")
@@ -314,7 +316,7 @@ def test_a_template_is_filled_in_with_variables_and_values(planned: Planner, app
     assert (written.text, written.mode, written.owner) == ("4 on 8080\n", "0644", "")
 
 
-def test_a_template_that_names_what_is_not_there_is_told_with_its_line(
+def test_a_template_that_names_what_does_not_exist_is_reported_with_its_line(
     planned: Planner, app: Path
 ) -> None:
     (app / "web.j2").write_text("fine\n{{ nothing }}\n")

@@ -97,7 +97,7 @@ def test_who_looks_knows_a_service_of_a_profile_while_it_exists(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_a_service_of_a_profile_that_is_not_up_is_told_as_that(tmp_path: Path) -> None:
+def test_a_service_of_a_profile_that_is_not_up_is_reported_as_that(tmp_path: Path) -> None:
     project = Project(tmp_path, backend="memory")
     project.spec("""
         web: {command: [a]}

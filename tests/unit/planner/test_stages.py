@@ -79,7 +79,7 @@ def test_build_arguments_are_variables_of_run_steps_a_stage_s_own_win(
     assert "VERSION" not in planned(API).units[0].run.process.env
 
 
-def test_a_changed_file_of_a_stage_is_another_build_and_is_told_with_the_stage(
+def test_a_changed_file_of_a_stage_is_another_build_and_is_reported_with_the_stage(
     planned: Planner, app: Path
 ) -> None:
     old = planned(API)
@@ -90,7 +90,7 @@ def test_a_changed_file_of_a_stage_is_another_build_and_is_told_with_the_stage(
     assert causes(old, new) == ["stage compile: build step changed: copy app → /src/"]
 
 
-def test_what_changed_in_a_stage_is_told(planned: Planner, app: Path) -> None:
+def test_what_changed_in_a_stage_is_reported(planned: Planner, app: Path) -> None:
     old = planned(API)
 
     for before, after, told in (
@@ -157,7 +157,7 @@ def test_the_work_grows_with_the_stages_however_often_they_are_copied_from(
     assert len(parts) == 41 + 1 + 1 + 40 * 3
 
 
-def test_a_mistake_in_a_stage_is_told_once_however_often_it_is_copied_from(
+def test_a_mistake_in_a_stage_is_reported_once_however_often_it_is_copied_from(
     planned: Planner,
 ) -> None:
     with pytest.raises(SpecError) as caught:

@@ -204,7 +204,7 @@ def test_a_task_that_was_done_is_not_done_again_and_one_that_failed_is():
     ]
 
 
-def test_a_changed_secret_is_told_without_its_digest():
+def test_a_changed_secret_is_reported_without_its_digest():
     old = unit("web", secrets=(Secret("key", "/run/secrets/key", "aaaa"),))
     new = unit("web", secrets=(Secret("key", "/run/secrets/key", "bbbb"),))
 
@@ -515,7 +515,7 @@ def test_a_reconfiguration_tells_every_cause_too():
     assert [cause.text for cause in change.causes] == ['env A "1" → "2"', 'env B "1" → "2"']
 
 
-def test_a_service_that_became_a_task_is_made_anew():
+def test_a_service_that_became_a_task_is_made_again():
     (change,) = compare(plan(unit("job", kind="task")), observed(unit("job")))
 
     assert (change.action, change.cause) == ("replace", "kind service → task")
@@ -566,7 +566,7 @@ def test_hooks_that_have_not_run_are_a_change_that_names_the_first(ran, wanted, 
     assert lines(compare(plan(hooked(*wanted)), there)) == [f"> hook web {cause} (envctl.yaml:2:3)"]
 
 
-def test_a_hook_that_is_due_is_told_with_its_own_place():
+def test_a_hook_that_is_due_is_reported_with_its_own_place():
     web = replace(hooked("a", "b"), origins={"hooks.after_start.1": Place("envctl.yaml", 7, 9)})
     there = Observed({"web": made(web, hooks=digests(web)[:1])}, observed(web).images)
 
@@ -579,7 +579,7 @@ def test_hooks_that_have_run_and_hooks_that_are_gone_change_nothing():
     assert compare(plan(hooked("a")), observed(hooked("a", "b"))) == ()
 
 
-def test_a_unit_that_is_to_be_started_anew_needs_no_change_for_its_hooks():
+def test_a_unit_that_is_to_be_started_again_needs_no_change_for_its_hooks():
     web = hooked("a")
     there = Observed({"web": made(web, status=Status.EXITED, hooks=())}, observed(web).images)
 
@@ -619,7 +619,7 @@ def test_what_was_changed_by_other_means_is_mended_and_every_bit_of_it_told():
     ]
 
 
-def test_another_ready_image_replaces_and_is_told_with_the_one_before():
+def test_another_ready_image_replaces_and_is_reported_with_the_one_before():
     old, new = unit("db", image="pg:15"), unit("db", image="pg:16")
 
     assert lines(compare(plan(new), observed(old))) == [
@@ -627,7 +627,7 @@ def test_another_ready_image_replaces_and_is_told_with_the_one_before():
     ]
 
 
-def test_a_ready_image_in_the_place_of_a_build_is_told_as_that():
+def test_a_ready_image_in_the_place_of_a_build_is_reported_as_that():
     old, new = unit("db", packages("postgresql")), unit("db", image="pg:16")
 
     assert lines(compare(plan(new), observed(old))) == [
@@ -724,7 +724,7 @@ def test_what_can_be_mended_in_place_is_started_and_a_restart_that_is_due_does_t
     assert (change.action, len(change.causes)) == (Action.START, 2)
 
 
-def test_another_image_is_told_at_the_place_that_names_it():
+def test_another_image_is_reported_at_the_place_that_names_it():
     place = Place("envctl.yaml", 9, 4)
     old = unit("db", image="pg:1")
     new = replace(old, source=ReadyImage("pg:2", place))
@@ -748,7 +748,7 @@ def test_a_build_of_an_unknown_form_before_is_told_to_have_changed():
     assert change.causes[0].text == "image one that was built → pg:1"
 
 
-def test_a_selection_takes_each_change_once_and_leaves_out_needs_that_are_not_there():
+def test_a_selection_takes_each_change_once_and_leaves_out_needs_that_do_not_exist():
     changes = (
         Change(Action.REMOVE, "old", ()),
         Change(Action.CREATE, "db", (), needs=("gone", "old")),
@@ -764,7 +764,7 @@ def test_a_selection_takes_each_change_once_and_leaves_out_needs_that_are_not_th
     assert [change.unit for change in only(freeing, frozenset({"web"}))] == ["old", "db", "web"]
 
 
-def test_a_new_volumes_content_is_built_where_its_unit_is_made_and_the_volume_is_not_there():
+def test_a_new_volumes_content_is_built_where_its_unit_is_made_and_the_volume_does_not_exist():
     content = script("fill")
     web = unit("web")
     seed = replace(unit("seed", content), name="seed", service="seed")

@@ -21,7 +21,7 @@ def test_what_went_and_what_stays_is_one_sentence():
     )
 
 
-def test_deleted_data_is_told_with_its_size():
+def test_deleted_data_is_reported_with_its_size():
     changes = [*UNITS[:1], NETWORK, *volumes("data", "cache")]
     assert down_summary(changes, {"data", "cache"}, SIZES, secrets=True) == (
         "removed 1 unit, 1 network, 2 volumes (212 MB) and the generated secrets"

@@ -193,7 +193,7 @@ def test_an_unhealthy_service_fails_when_its_time_is_over_with_the_words_of_the_
     assert backend.observe().units["web"].status is Status.RUNNING
 
 
-def test_several_failures_are_told_together(backend):
+def test_several_failures_are_reported_together(backend):
     backend.breaks = ("a", "b")
 
     with pytest.raises(EnvctlError, match="2 things failed") as caught:

@@ -86,7 +86,7 @@ def test_a_unit_has_its_start_period_and_its_retries():
         ({"status": Status.STOPPED, "exit_code": 143}, "it was stopped"),
     ],
 )  # fmt: skip
-def test_how_a_process_ended_is_told_by_name(state, text):
+def test_how_a_process_ended_is_reported_by_name(state, text):
     limited = unit("web", resources=Resources(memory=64 << 20))
 
     assert judge(limited, made(limited, **state), waited=0) == (Readiness.FAILED, text)

@@ -141,7 +141,7 @@ def test_what_is_not_in_the_digest_of_templates_cannot_be_loaded(tmp_path, name,
 @pytest.mark.parametrize(
     "name", ["docker/Dockerfile.j2", "docker/steps/run.j2", "docker/steps/included.j2"]
 )
-def test_a_projects_template_that_images_are_made_from_is_told_by_its_digest(tmp_path, name):
+def test_a_projects_template_that_images_are_made_from_is_reported_by_its_digest(tmp_path, name):
     found = {own_templates_digest(tmp_path)}
     for text in ("one", "two"):
         project_template(tmp_path, text, name)

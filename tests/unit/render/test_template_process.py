@@ -79,7 +79,7 @@ def test_a_backends_template_that_a_project_replaces_has_limits_too(
         Templates(tmp_path).render("docker/own.j2", dict(FUNCTIONS))
 
 
-def test_a_process_that_ends_is_told_and_started_again() -> None:
+def test_a_process_that_ends_is_reported_and_started_again() -> None:
     process = TemplateProcess()
     try:
         assert process.fill(Request("a.j2", {}, 1.0, "a")) == "a"
@@ -120,7 +120,7 @@ def test_an_interrupt_leaves_no_answer_for_the_next_question() -> None:
         process.close()
 
 
-def test_values_that_cannot_be_handed_on_are_told() -> None:
+def test_values_that_cannot_be_handed_on_are_reported() -> None:
     with pytest.raises(EnvctlError, match="cannot be handed on") as refused:
         TEMPLATES.fill(Request("docker/x.j2", {"f": lambda: 1}, 1.0, root="/"))
     assert "functions of a module" in refused.value.hint

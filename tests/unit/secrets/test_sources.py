@@ -75,7 +75,7 @@ def test_a_command_runs_in_the_project_without_standard_input(tmp_path):
         (python("print('hush' * 200_000)"), f"is larger than {LARGEST // 1024} KiB"),
     ],
 )  # fmt: skip
-def test_a_broken_command_is_told_without_what_it_printed(tmp_path, command, brief):
+def test_a_broken_command_is_reported_without_what_it_printed(tmp_path, command, brief):
     with pytest.raises(EnvctlError) as caught:
         source_value("token", declared(command=command), root=tmp_path, environ={})
     assert caught.value.brief.startswith("secret token")
@@ -117,13 +117,13 @@ def test_no_more_is_read_of_a_file_than_a_secret_may_have(tmp_path):
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
-def test_a_pipe_or_device_in_the_place_of_a_file_is_told_at_once(tmp_path, make):
+def test_a_pipe_or_device_in_the_place_of_a_file_is_reported_at_once(tmp_path, make):
     make(tmp_path / "file")
     with pytest.raises(EnvctlError, match=r"is a pipe|leads outside the project"):
         source_value("token", declared(file="file"), root=tmp_path, environ={})
 
 
-def test_a_folder_in_the_place_of_a_file_is_told(tmp_path):
+def test_a_folder_in_the_place_of_a_file_is_reported(tmp_path):
     (tmp_path / "file").mkdir()
     with pytest.raises(EnvctlError, match="file is a folder"):
         source_value("token", declared(file="file"), root=tmp_path, environ={})
@@ -157,7 +157,7 @@ def test_where_a_file_outside_was_allowed_a_link_is_not_followed_any_more(tmp_pa
     assert source_value("t", one, root=root, environ={}) == b"hush-hush"
 
 
-def test_a_file_outside_whose_links_lead_in_a_circle_is_told(tmp_path):
+def test_a_file_outside_whose_links_lead_in_a_circle_is_reported(tmp_path):
     root = tmp_path / "project"
     root.mkdir()
     (tmp_path / "outside").symlink_to("outside")

@@ -192,7 +192,7 @@ def test_letting_go_removes_values_and_nothing_that_is_none(tmp_path):
     assert sorted(path.name for path in own.rglob("*")) == ["folder", "precious"]
 
 
-def test_what_began_to_let_go_and_was_killed_is_told_until_it_has_or_is_used_again(tmp_path):
+def test_what_began_to_let_go_and_was_killed_is_reported_until_it_has_or_is_used_again(tmp_path):
     store(tmp_path).use("docker")
     assert not store(tmp_path).is_releasing("docker")
 
@@ -371,7 +371,7 @@ def untrusted(root: Path, declared, **environ: str) -> SecretStore:
 
 
 @pytest.mark.parametrize("declared", [GIVEN, OF_COMMAND])
-def test_what_may_not_be_looked_up_is_told_by_what_the_last_up_recorded(tmp_path, declared):
+def test_what_may_not_be_looked_up_is_reported_by_what_the_last_up_recorded(tmp_path, declared):
     assert untrusted(tmp_path, declared, TOKEN="long-value").facts_digest("token") == ""
     one = store(tmp_path, declared=declared, TOKEN="long-value")
     told = one.facts_digest("token")
@@ -422,7 +422,7 @@ def test_values_are_masked_in_bytes_as_in_text_and_short_ones_are_not(tmp_path):
     assert one.masked_bytes(b"nothing") == b"nothing"
 
 
-def test_whether_something_had_to_be_generated_is_told(tmp_path):
+def test_whether_something_had_to_be_generated_is_reported(tmp_path):
     assert store(tmp_path).use("docker", names=["other"]) is False
     assert store(tmp_path).use("docker", names=["token"]) is True
     assert store(tmp_path).use("docker") is False

@@ -70,7 +70,7 @@ def test_files_are_found_in_words_and_their_parts(root, argv, files):
         (["tool", "-C", "tools"], True),
     ],
 )
-def test_what_may_run_more_than_its_words_tell_is_said(root, argv, more):
+def test_what_may_run_more_than_its_words_tell_is_reported(root, argv, more):
     assert named(root, argv).may_run_more is more
     assert (
         "anything that it runs from this folder" in command_access("k", argv, root, None).text

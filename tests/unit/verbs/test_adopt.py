@@ -21,7 +21,7 @@ TEST = FoundEnvironment(Scope("shop", "1a2b3c4d", "test", "/srv/shop"), "vagrant
         ("ffffffff", {"environment": "dev"}, "nothing on this machine has the id 'ffffffff'", "`envctl list` shows all, with their ids"),
     ],
 )  # fmt: skip
-def test_what_an_id_does_not_have_is_told_with_what_it_has(identity, target, brief, hint):
+def test_what_an_id_does_not_have_is_reported_with_what_it_has(identity, target, brief, hint):
     with pytest.raises(UsageError) as caught:
         choose([DEV, TEST], identity, **target)
     assert (caught.value.brief, caught.value.hint) == (brief, hint)

@@ -120,7 +120,7 @@ def test_what_is_decided_for_all_checkouts_does_not_depend_on_ports(checkout: Ch
     assert sessions[0].plan.units != sessions[1].plan.units
 
 
-def test_a_lost_record_is_made_anew_from_what_exists(checkout: Checkout) -> None:
+def test_a_lost_record_is_made_again_from_what_exists(checkout: Checkout) -> None:
     project = checkout("shop")
     project.up()
     before, file = ports(project), state_path(project.root, "ports", "dev@memory.json")
@@ -132,7 +132,7 @@ def test_a_lost_record_is_made_anew_from_what_exists(checkout: Checkout) -> None
     assert file.exists()
 
 
-def test_a_port_that_a_program_has_meanwhile_is_replaced_and_that_is_said(
+def test_a_port_that_a_program_has_meanwhile_is_replaced_and_that_is_reported(
     checkout: Checkout,
 ) -> None:
     project = checkout("shop")

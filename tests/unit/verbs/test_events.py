@@ -30,7 +30,7 @@ def test_a_unit_comes_runs_becomes_healthy_and_goes() -> None:
     assert seen(state(), None) == ["removed"]
 
 
-def test_how_it_ended_is_told() -> None:
+def test_how_it_ended_is_reported() -> None:
     assert seen(state(), state(Status.EXITED, exit_code=3)) == ["exited exit code 3"]
     assert seen(state(), state(Status.STOPPED)) == ["stopped"]
     assert seen(state(), state(Status.UNREACHABLE, cause="no answer")) == ["unreachable no answer"]

@@ -36,7 +36,7 @@ def test_nothing_is_up_where_nothing_is(project):
     assert seen(project) == ([], ())
 
 
-def test_what_was_taken_out_of_the_spec_is_told_as_long_as_it_is_there(project):
+def test_what_was_taken_out_of_the_spec_is_reported_as_long_as_it_is_there(project):
     project.write("environments/test.yaml", "backend: memory\n")
     for name in ("dev", "test"):
         project.workspace().up(Target(name))
@@ -60,7 +60,7 @@ def test_an_environment_is_found_though_no_lock_tells_of_it(project):
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_an_engine_that_does_not_answer_is_told_and_what_it_has_is_unknown(
+def test_an_engine_that_does_not_answer_is_reported_and_what_it_has_is_unknown(
     project, monkeypatch, gone
 ):
     project.write("environments/test.yaml", "backend: memory\n")
@@ -85,7 +85,7 @@ def test_an_engine_that_does_not_answer_is_told_and_what_it_has_is_unknown(
         running(project.workspace()).require_answers()
 
 
-def test_no_engine_at_all_is_no_error(project, monkeypatch):
+def test_no_engine_at_all_is_not_an_error(project, monkeypatch):
     def absent(_self, _plan=None):
         raise NoEngineError("there is none")
 

@@ -32,7 +32,7 @@ def test_a_task_that_has_completed_cannot_be_entered_nor_brought_up(project: Pro
     assert error.hint == "`envctl logs dev job` shows what it wrote"
 
 
-def test_a_task_that_has_failed_is_told_with_its_exit_code(project: Project) -> None:
+def test_a_task_that_has_failed_is_reported_with_its_exit_code(project: Project) -> None:
     project.spec('job: {kind: task, command: ["false"]}')
     with pytest.raises(EnvctlError):
         project.workspace().up(DEV)
@@ -46,7 +46,7 @@ def test_a_service_that_has_ended_is_to_be_brought_up(project: Project) -> None:
     assert entered(project, "web").hint == "bring it up with `envctl up dev`"
 
 
-def test_why_a_unit_failed_is_told_once(project: Project) -> None:
+def test_why_a_unit_failed_is_reported_once(project: Project) -> None:
     project.spec('web: {command: ["false"]}')
     with pytest.raises(EnvctlError) as failed:
         project.workspace().up(DEV)

@@ -163,13 +163,13 @@ def _finish(machine: SshMachine, names: MachineNames) -> Path:
 
 
 def _owned() -> str:
-    """The prefix of this user's build machines. Other users' are left alone: their locks are elsewhere."""
+    """Return the prefix of this user's build machines. Other users' are left alone: their locks are elsewhere."""
     owner = sha256(f"{os.getuid()} {cache_folder()}".encode()).hexdigest()[:12]
     return f"envctl-builder-{owner}"
 
 
 def _names(digest: str) -> MachineNames:
-    """The names of a build's machine: the same for all projects of a user."""
+    """Return the names of a build's machine: the same for all projects of a user."""
     name = _owned()
     return MachineNames(
         Scope(name, digest, "build", str(cache_folder() / "builders" / digest / name))

@@ -21,14 +21,14 @@ MARK: Final = "envctl: step "
 
 
 def secret_input(values: Mapping[str, bytes]) -> bytes:
-    """The script's standard input: the values of the build's secrets, in order, a line of base64 each."""
+    """Return the script's standard input: the values of the build's secrets, in order, a line of base64 each."""
     return b"".join(base64.b64encode(value) + b"\n" for value in values.values())
 
 
 def context(
     name: str, build: Build, *, trust: bool, build_inputs: BuildInputs = NO_BUILD_INPUTS
 ) -> Mapping[str, Any]:
-    """The values for the script's template. With `trust`, the files include `trust/ca.crt`; those of `build_inputs` are in `media`."""
+    """Return the values for the script's template. With `trust`, the files include `trust/ca.crt`; those of `build_inputs` are in `media`."""
     steps = [view(step) for step in build.steps]
     return {
         **FUNCTIONS,

@@ -11,7 +11,7 @@ _HINT = "let a container engine build it (`options: {vagrant: {build: image}}`),
 
 
 def stage_problems(service: str, source: Source) -> Iterator[Problem]:
-    """A problem if the build of a service, which a machine does, has stages."""
+    """Yield a problem if the build of a service, which a machine does, has stages."""
     stage = next(iter(source.stages), None) if isinstance(source, Build) else None
     where = stage and (stage.build.where or source.where)
     if stage and where:

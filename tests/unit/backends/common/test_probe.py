@@ -95,7 +95,7 @@ def test_an_answer_below_400_is_healthy_and_redirects_are_not_followed(
 
 
 @pytest.mark.parametrize("tool", HTTP_TOOLS)
-def test_a_server_that_is_not_there_is_unhealthy_with_a_word_why(ask, closed, tool):
+def test_a_server_that_does_not_exist_is_unhealthy_with_a_word_why(ask, closed, tool):
     code, said = ask(tool, "http", f"http://127.0.0.1:{closed}/")
     assert code != 0
     assert said
@@ -137,7 +137,7 @@ def test_a_command_is_run_as_it_is():
 
 
 @pytest.mark.parametrize("tool", [tool for tool in HTTP_TOOLS if tool != "wget"])
-def test_a_server_that_keeps_silent_is_told_as_that_whatever_the_tool(ask, tool):
+def test_a_server_that_keeps_silent_is_reported_as_that_whatever_the_tool(ask, tool):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         wanted = Probe(ProbeKind.HTTP, (url,), timeout=1)
@@ -161,7 +161,7 @@ def test_a_server_that_keeps_silent_is_told_as_that_whatever_the_tool(ask, tool)
         (ProbeKind.TCP, 1, "timed out\n", "the probe timed out after 3 s"),
     ],
 )
-def test_a_probe_that_failed_is_told_with_its_words_and_how_it_ended(kind, code, printed, said):
+def test_a_probe_that_failed_is_reported_with_its_words_and_how_it_ended(kind, code, printed, said):
     def run(execution):
         execution.stdout(printed.encode())
         return code
@@ -170,7 +170,7 @@ def test_a_probe_that_failed_is_told_with_its_words_and_how_it_ended(kind, code,
     assert probe.ask(wanted, run, grace=1) == (False, said)
 
 
-def test_a_probe_whose_time_is_over_is_told_as_that():
+def test_a_probe_whose_time_is_over_is_reported_as_that():
     def run(_execution):
         raise EnvctlError("too long") from TimeoutError()
 

@@ -69,7 +69,7 @@ def test_another_command_is_told_the_same_and_another_unit_is_asked_for_itself(
     assert other.ask("db", PROBE, Asked(said="of db")) == (True, "of db")
 
 
-def test_a_unit_that_was_started_anew_is_asked_anew(kept, clock):
+def test_a_unit_that_was_started_again_is_asked_again(kept, clock):
     kept.ask("web", PROBE, Asked(said="before"))
     kept.begin("web", after="a mark")
 
@@ -78,7 +78,7 @@ def test_a_unit_that_was_started_anew_is_asked_anew(kept, clock):
     assert kept.last("web")["after"] == "a mark"
 
 
-def test_where_nobody_may_ask_now_what_was_heard_last_is_told(kept, clock):
+def test_where_nobody_may_ask_now_what_was_heard_last_is_reported(kept, clock):
     assert kept.ask("web", PROBE, lambda: None) == (False, NOT_ASKED)
     kept.ask("web", PROBE, Asked(said="once"))
     clock[0] += 100

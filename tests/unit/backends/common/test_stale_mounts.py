@@ -45,7 +45,7 @@ def test_what_is_the_same_file_is_no_drift_however_often_it_is_written(conf):
     assert drift(conf, before) == []
 
 
-def test_a_file_that_another_took_the_place_of_is_told(conf):
+def test_a_file_that_another_took_the_place_of_is_reported(conf):
     before = seen(conf)
     fresh = conf.with_name("new")
     fresh.write_text("one\n")
@@ -55,12 +55,12 @@ def test_a_file_that_another_took_the_place_of_is_told(conf):
     assert text.endswith("was replaced on this host, and /etc/app.conf inside is still the old one")
 
 
-def test_a_file_that_has_no_name_left_is_told_whatever_device_it_is_on(conf):
+def test_a_file_that_has_no_name_left_is_reported_whatever_device_it_is_on(conf):
     assert drift(conf, FileStat(0, None, None, None, None))
     assert drift(conf, replace(seen(conf), links=0, device=0))
 
 
-def test_a_folder_that_was_made_anew_is_told(tmp_path):
+def test_a_folder_that_was_made_again_is_reported(tmp_path):
     folder = tmp_path / "dist"
     folder.mkdir()
     before = seen(folder)
@@ -112,7 +112,7 @@ def test_what_tells_a_name_or_a_number_tells_something():
     assert not FileStat(inode=5).is_unknown
 
 
-def test_size_and_time_count_only_where_both_are_told_and_for_files_only(conf, tmp_path):
+def test_size_and_time_count_only_where_both_are_reported_and_for_files_only(conf, tmp_path):
     here = conf.stat()
     there = FileStat(1, 0, 1, here.st_size, int(here.st_mtime))
     assert drift(conf, there) == []
@@ -137,7 +137,7 @@ def test_what_is_gone_on_the_host_is_told_elsewhere(tmp_path):
     assert drift(tmp_path / "none", FileStat(0))
 
 
-def test_a_replaced_mount_is_told_by_the_place_it_has_in_the_spec(conf):
+def test_a_replaced_mount_is_reported_by_the_place_it_has_in_the_spec(conf):
     mounts = [Mount("/none", "/x"), Mount(str(conf), "/etc/app.conf")]
     (one,) = stale_mounts.drift(mounts, {"/etc/app.conf": FileStat(0)})
     assert one.path == ("mounts", "1")

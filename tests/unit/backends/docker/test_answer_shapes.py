@@ -45,7 +45,9 @@ def test_what_an_engine_answers_is_given_as_it_is(method, path, one, around):
 
 
 @pytest.mark.parametrize(("method", "path", "one", "around", "key"), KEYS, ids=NAMES)
-def test_what_is_relied_on_and_of_another_kind_is_told_by_its_name(method, path, one, around, key):
+def test_what_is_relied_on_and_of_another_kind_is_reported_by_its_name(
+    method, path, one, around, key
+):
     with pytest.raises(AnswerError, match=f"an item has 1.5 as {key}$"):
         fit(path, around({**one, key: 1.5}), method=method)
 
@@ -53,7 +55,7 @@ def test_what_is_relied_on_and_of_another_kind_is_told_by_its_name(method, path,
 @pytest.mark.parametrize(
     ("method", "path", "one", "around", "key"), [one for one in KEYS if one[-1] in NEEDED]
 )
-def test_what_is_relied_on_and_missing_is_told_by_its_name(method, path, one, around, key):
+def test_what_is_relied_on_and_missing_is_reported_by_its_name(method, path, one, around, key):
     less = {name: value for name, value in one.items() if name != key}
     with pytest.raises(AnswerError, match=f"an item has no {key}$"):
         fit(path, around(less), method=method)
@@ -77,23 +79,23 @@ def test_null_and_what_is_missing_are_nothing(key, nothing):
         ("Mounts", [{}, []]),
     ],
 )
-def test_one_part_of_another_kind_among_good_ones_is_told(key, value):
+def test_one_part_of_another_kind_among_good_ones_is_reported(key, value):
     with pytest.raises(AnswerError, match=f"{key} has an item of another type$"):
         fit("/containers/json", [{**CONTAINER, key: value}])
 
 
-def test_a_name_that_is_no_text_is_told():
+def test_a_name_that_is_no_text_is_reported():
     with pytest.raises(AnswerError, match=r"Names has an item of another type$"):
         fit("/containers/json", [{**CONTAINER, "Names": ["/x", 5]}])
 
 
 @pytest.mark.parametrize("answer", [{}, {"other": []}])
-def test_an_answer_without_its_list_is_told(answer):
+def test_an_answer_without_its_list_is_reported(answer):
     with pytest.raises(AnswerError, match=r"it has no Volumes$"):
         fit("/volumes", answer)
 
 
-def test_a_wrong_answer_is_told_with_the_request_as_it_was_sent():
+def test_a_wrong_answer_is_reported_with_the_request_as_it_was_sent():
     for shown, told in (("", "/volumes"), ("/v1.44/volumes?a=1", r"/v1\.44/volumes\?a=1")):
         with pytest.raises(AnswerError, match=rf"answer to GET {told}: "):
             fit_answer("GET", "/volumes", [], shown=shown)
@@ -118,7 +120,7 @@ def test_a_list_that_is_null_is_empty():
         ("/networks/abc", [], "it is a list, not an object"),
     ],
 )
-def test_another_kind_of_answer_is_told_with_the_request(path, answer, told):
+def test_another_kind_of_answer_is_reported_with_the_request(path, answer, told):
     with pytest.raises(AnswerError) as caught:
         fit(path, answer)
     assert str(caught.value) == f"unexpected answer to GET {path}: {told}"
@@ -130,6 +132,6 @@ def test_nothing_is_asked_of_an_answer_that_nobody_looks_into():
     assert fit("/containers/json", 5, method="PUT") == 5
 
 
-def test_a_value_that_is_long_is_cut_where_it_is_told():
+def test_a_value_that_is_long_is_cut_where_it_is_reported():
     with pytest.raises(AnswerError, match=f"has {'1' * 40} as Id$"):
         fit("/containers/json", [{**CONTAINER, "Id": int("1" * 90)}])

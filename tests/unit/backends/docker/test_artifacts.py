@@ -108,7 +108,7 @@ def test_a_ready_image_is_not_built(tmp_path):
     assert db["healthcheck"] == {"disable": True}
 
 
-def test_what_is_built_once_is_said_once(tmp_path):
+def test_what_is_built_once_is_reported_once(tmp_path):
     from dataclasses import replace
 
     plan = Plan(SCOPE, "docker", (rich(), replace(rich(), name="web-2", replica=2)))

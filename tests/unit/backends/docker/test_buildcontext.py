@@ -129,7 +129,7 @@ def test_a_projects_own_dockerfile_is_sent_as_a_file_of_ours_only_if_it_lies_els
     assert path("docker/Dockerfile", "app") == DOCKERFILE
 
 
-def test_a_dockerfile_that_is_ignored_is_sent_all_the_same(tmp_path, app):
+def test_a_dockerfile_that_is_ignored_is_sent_anyway(tmp_path, app):
     (app / "Dockerfile").write_text("FROM scratch\n")
     (app / ".dockerignore").write_text("*\n!run.sh\n")
     assert list(members(sent(tmp_path, own(tmp_path)))) == ["Dockerfile", "run.sh"]
@@ -189,7 +189,7 @@ def test_a_folder_that_became_a_link_to_elsewhere_is_not_followed(tmp_path, app)
         sent(tmp_path, wanted)
 
 
-def test_a_file_that_went_meanwhile_is_told(tmp_path, app):
+def test_a_file_that_went_meanwhile_is_reported(tmp_path, app):
     wanted = copy(tmp_path)
     (app / "data ü").unlink()
     with pytest.raises(EnvctlError, match="app/data ü cannot be read") as caught:

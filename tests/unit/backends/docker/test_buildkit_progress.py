@@ -91,7 +91,7 @@ def send(watch, message):
     watch.take({"id": "moby.buildkit.trace", "aux": base64.b64encode(message).decode()})
 
 
-def test_steps_are_told_in_the_specs_words(watch, events):
+def test_steps_are_reported_in_the_specs_words(watch, events):
     send(watch, vertex("i", "[internal] load build context", started=b"t"))
     send(watch, vertex("f", "[1/3] FROM debian:bookworm", cached=1))
     send(watch, vertex("a", "[2/3] RUN apt", started=b"t"))
@@ -107,7 +107,7 @@ def test_steps_are_told_in_the_specs_words(watch, events):
     ]
 
 
-def test_a_failing_step_is_told_with_its_output_and_place(watch):
+def test_a_failing_step_is_reported_with_its_output_and_place(watch):
     send(watch, output("b", b"make: no target\nand the last"))
     send(watch, vertex("b", "[3/3] RUN make", started=b"t", error="did not complete: exit code: 2"))
     with pytest.raises(EnvctlError) as caught:
@@ -131,7 +131,7 @@ def test_records_of_another_kind_do_not_end_a_build(watch):
     assert watch.image == "sha256:1"
 
 
-def test_steps_of_a_stage_are_told_with_its_name_and_so_is_a_copy_that_finds_nothing(events):
+def test_steps_of_a_stage_are_reported_with_its_name_and_so_is_a_copy_that_finds_nothing(events):
     stage = build(script("make"))
     where = Place("envctl.yaml", 9, 9)
     copy = CopyFromStage("/out/app", "/bin/", stage.digest, "compile", stage, where=where)

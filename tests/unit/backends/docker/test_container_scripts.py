@@ -70,7 +70,7 @@ def go(engine, **given):
     return run(engine, "web:1", ContainerScript("true", **given), trust=None, proxies={})
 
 
-def test_the_output_is_all_that_was_said():
+def test_the_output_is_all_that_was_reported():
     assert go(Talking(b"ab", times=3)) == b"ababab"
 
 

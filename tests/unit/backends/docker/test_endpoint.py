@@ -54,7 +54,7 @@ def test_a_contexts_certificates_are_found(config):
     assert find({"DOCKER_CONFIG": str(config), "DOCKER_CONTEXT": "away"}).certificates == folder
 
 
-def test_a_context_that_is_not_there_is_told(config):
+def test_a_context_that_does_not_exist_is_reported(config):
     with pytest.raises(EnvctlError) as caught:
         find({"DOCKER_CONFIG": str(config), "DOCKER_CONTEXT": "gone"})
     assert caught.value.brief == "no such docker context: 'gone'"

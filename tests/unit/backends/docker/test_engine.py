@@ -40,7 +40,7 @@ def said(text: str, status: int = 500) -> ApiError:
         (said("something else\nin two lines"), "cannot start web: something else", ""),
     ],
 )  # fmt: skip
-def test_what_goes_wrong_often_is_told_with_its_remedy(error, brief, hint):
+def test_what_goes_wrong_often_is_reported_with_its_remedy(error, brief, hint):
     found = translated(error, "start web", HERE, Place("envctl.yaml", 1, 2))
     assert brief in found.brief
     assert hint in found.hint
@@ -60,7 +60,7 @@ def test_an_engine_that_somebody_named_is_not_the_doctors(endpoint, hint):
     assert "doctor" not in found.hint
 
 
-def test_an_address_that_is_none_is_told_with_those_there_are():
+def test_an_address_that_is_none_is_reported_with_those_there_are():
     engine = Engine(Endpoint("foo", variable="DOCKER_HOST"))
     with (
         pytest.raises(EnvctlError, match="not a valid engine address") as caught,
@@ -91,7 +91,7 @@ def test_an_answer_that_names_a_missing_file_is_no_missing_engine():
     assert found.brief.startswith("cannot start web")
 
 
-def test_a_container_that_ended_meanwhile_is_told_without_its_number():
+def test_a_container_that_ended_meanwhile_is_reported_without_its_number():
     found = translated(said(f"Container {'4f' * 32} is not running", 409), "run sh in web", HERE)
     assert found.brief == "cannot run sh in web: it has exited"
 
@@ -102,7 +102,7 @@ def test_answers_are_told_apart_by_their_status():
     assert not is_conflict(said("", 404))
 
 
-def test_an_engine_that_is_not_there_is_an_error_of_ours(tmp_path):
+def test_an_engine_that_does_not_exist_is_an_error_of_ours(tmp_path):
     absent = Engine(Endpoint(f"unix://{tmp_path}/none.sock"))
     with pytest.raises(EnvctlError, match="does not answer") as caught, absent.doing("list") as api:
         api.containers()
@@ -118,10 +118,10 @@ def test_an_engine_that_is_not_there_is_an_error_of_ours(tmp_path):
         (EngineConnectionError.because(socket.gaierror(-2, "Name or service not known")), "Name or service not known"),
     ],
 )  # fmt: skip
-def test_what_the_system_says_of_a_connection_is_told_without_numbers(error, details):
+def test_what_the_system_says_of_a_connection_is_reported_without_numbers(error, details):
     assert translated(error, "start web", HERE).details == details
 
 
-def test_what_an_engine_says_is_told_once() -> None:
+def test_what_an_engine_says_is_reported_once() -> None:
     error = translated(said("one thing\nand another"), "start web", HERE)
     assert str(error) == "cannot start web: one thing\nand another"

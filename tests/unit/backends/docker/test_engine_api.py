@@ -146,7 +146,7 @@ def test_an_engine_that_answers_without_end_fills_no_memory(backend, monkeypatch
         ("/networks", None, "it is null, not a list"),
     ],
 )
-def test_an_answer_of_another_form_is_told_as_that(backend, path, data, told):
+def test_an_answer_of_another_form_is_reported_as_that(backend, path, data, told):
     says = {"/containers/json": [], "/volumes": {"Volumes": []}, "/networks": [], path: data}
     with engine(says) as endpoint, pytest.raises(EnvctlError) as caught:
         backend(endpoint).observe()
@@ -175,7 +175,7 @@ def test_an_engine_that_does_not_say_what_it_runs_is_not_taken_for_one_of_anothe
     assert "None" not in str(caught.value)
 
 
-def test_an_engine_whose_info_fails_is_told_in_its_own_words(backend):
+def test_an_engine_whose_info_fails_is_reported_in_its_own_words(backend):
     says = only("/info", lambda one: answer(one, {"message": "disk on fire"}, status=500))
 
     def told(handler, asked):

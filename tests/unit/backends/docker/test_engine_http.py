@@ -112,7 +112,7 @@ def test_an_answer_to_head_has_no_body_whatever_its_length_says():
         (b"x" * 400_000, "the answer is not HTTP"),
     ],
 )
-def test_an_answer_that_is_cut_off_or_none_is_told_as_that(answer, told):
+def test_an_answer_that_is_cut_off_or_none_is_reported_as_that(answer, told):
     with (
         engine(answer, b"") as (transport, _),
         pytest.raises(EngineConnectionError, match=told),

@@ -130,7 +130,7 @@ def test_a_name_that_somebody_gave_to_another_platform_is_not_believed():
     assert engine.images[own]["Id"] == "id-arm64"
 
 
-def test_an_image_of_another_platform_that_nobody_asked_for_is_told_once():
+def test_an_image_of_another_platform_that_nobody_asked_for_is_reported_once():
     said = []
     engine = Engine(redis_7="arm64", pg_1="amd64", odd_1="")
     platforms = Platforms(engine, Images(engine), said.append)

@@ -32,7 +32,7 @@ def test_a_long_line_in_several_frames_is_one_with_the_first_time():
     ]
 
 
-def test_a_line_without_its_end_is_told_at_the_end():
+def test_a_line_without_its_end_is_reported_at_the_end():
     assert parsed(frame(1, b"T1 prompt> ")) == [LogLine("web", "prompt> ", "stdout", "T1")]
 
 

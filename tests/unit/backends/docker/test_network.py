@@ -74,7 +74,7 @@ def test_a_network_that_is_gone_already_is_fine():
     network.remove(Api(error(404)), NETWORK)
 
 
-def test_a_count_that_stays_wrong_is_told_with_the_remedy(monkeypatch):
+def test_a_count_that_stays_wrong_is_reported_with_the_remedy(monkeypatch):
     monkeypatch.setattr(network, "PATIENCE", 0.1)
     with pytest.raises(EnvctlError, match="lists connected containers that do not exist") as caught:
         network.remove(Api(ACTIVE), NETWORK)

@@ -145,19 +145,19 @@ def test_a_unit_whose_stop_has_begun_is_not_taken_for_one_that_stays(names, note
     assert found.units["web"].needs_restart == bool(defect)
 
 
-def test_the_hooks_that_have_run_in_this_very_container_are_told(names):
+def test_the_hooks_that_have_run_in_this_very_container_are_reported(names):
     volumes = [record("hook", "h1"), record("hook", "h2"), record("hook", "h3", of="former-id")]
     assert states(names, listed(), volumes=volumes).units["web"].hooks == ("h1", "h2")
 
 
-def test_what_the_engines_health_check_said_is_told(names):
+def test_what_the_engines_health_check_said_is_reported(names):
     health = {"Log": [{"Output": "ok"}, {"Output": "HTTP 500\nno database"}]}
     one = listed(status="Up 1 hour (unhealthy)")
     found = states(names, one, details={"web-id": {"State": {"Health": health}}})
     assert found.units["web"].cause == "its probe fails: HTTP 500"
 
 
-def test_a_container_that_could_not_be_removed_is_made_anew(names):
+def test_a_container_that_could_not_be_removed_is_made_again(names):
     unit = states(names, listed(state="dead", status="Dead")).units["web"]
     assert (unit.unfinished, unit.cause) == (
         True,
@@ -213,7 +213,7 @@ def test_labels_that_somebody_wrote_by_hand_are_borne_with(names):
     assert (unit.service, unit.replica) == ("web", 1)
 
 
-def test_addresses_are_told_once_and_as_they_can_be_opened(names):
+def test_addresses_are_reported_once_and_as_they_can_be_opened(names):
     ports = [
         {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
         {"IP": "::", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
@@ -255,7 +255,7 @@ def test_secrets_are_lost_where_neither_the_keeper_nor_the_unit_has_them(
     assert (unit.defect, unit.needs_restart) == (defect, restart)
 
 
-def test_volumes_networks_and_images_are_told_by_their_labels(names):
+def test_volumes_networks_and_images_are_reported_by_their_labels(names):
     found = states(
         names,
         *(

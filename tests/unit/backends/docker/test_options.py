@@ -68,7 +68,7 @@ def test_a_device_is_tidied_for_the_engine_and_for_compose():
     assert compose(wanted)["devices"] == ["/dev/fuse:/dev/fuse", "/dev/a:/dev/b"]
 
 
-def test_a_misspelt_option_is_told_with_the_nearest():
+def test_a_misspelt_option_is_reported_with_the_nearest():
     (found,) = problems({"shmsize": "1m"})
     assert found.hint == "did you mean 'shm_size'?"
 
@@ -170,7 +170,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("name", "value"), REFUSED)
-def test_a_value_that_is_none_is_told_with_what_was_expected(name, value):
+def test_a_value_that_is_none_is_reported_with_what_was_expected(name, value):
     (found,) = problems({name: value})
     assert (found.path, found.message) == (name, f"{name} cannot be {value!r}")
     assert found.expected
@@ -226,13 +226,13 @@ def test_what_envctl_has_its_own_word_for_is_refused_with_it(name):
     assert found.hint
 
 
-def test_an_option_like_none_other_is_told_with_all_there_are():
+def test_an_option_like_none_other_is_reported_with_all_there_are():
     (found,) = problems({"qqqq": 1})
     assert found.message == "options.docker has no 'qqqq'"
     assert found.hint == ""
     assert {*GOOD} <= {*found.expected.removeprefix("one of ").split(", ")}
 
 
-def test_every_wrong_option_is_told_and_none_hides_another():
+def test_every_wrong_option_is_reported_and_none_hides_another():
     found = problems({"pids_limit": -1, "nope": 1, "read_only": True, "dns": 1})
     assert [one.path for one in found] == ["pids_limit", "nope", "dns"]

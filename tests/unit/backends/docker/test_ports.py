@@ -20,7 +20,7 @@ def told(port, labels, origins=None, **more):
     return in_use(SimpleNamespace(containers=lambda: [one]), port, web, **more)
 
 
-def test_a_container_of_envctl_is_told_with_its_environment_and_folder(names, tmp_path):
+def test_a_container_of_envctl_is_reported_with_its_environment_and_folder(names, tmp_path):
     error = told(8080, {**names.labels, n.ROOT: str(tmp_path)})
     assert error.brief == (
         "cannot start web: port 8080 is already in use by the container some, "
@@ -31,20 +31,20 @@ def test_a_container_of_envctl_is_told_with_its_environment_and_folder(names, tm
     )
 
 
-def test_a_container_whose_projects_folder_is_gone_is_told_with_what_reaches_it(names):
+def test_a_container_whose_projects_folder_is_gone_is_reported_with_what_reaches_it(names):
     error = told(8080, names.labels)
     assert error.brief.endswith("in /srv/shop, which does not exist any more")
     assert error.hint.startswith("`envctl down dev@docker --id 0a1b2c3d` frees it; or `envctl up")
 
 
-def test_another_container_is_told_by_its_name():
+def test_another_container_is_reported_by_its_name():
     error = told(8080, {}, message="port is already allocated")
     assert error.brief.endswith("by the container some")
     assert "docker stop some" in error.hint
     assert error.details == ""
 
 
-def test_what_is_no_container_is_told_with_what_the_engine_says():
+def test_what_is_no_container_is_reported_with_what_the_engine_says():
     error = told(81, {}, {"ports.1": AT}, message="address already in use\n")
     assert error.brief == "cannot start web: port 81 is already in use"
     assert error.details == f"{NOTE}\naddress already in use"

@@ -200,7 +200,7 @@ def test_a_path_or_a_word_is_a_setting(value):
 
 
 @pytest.mark.parametrize("value", ["", " ", "a b", "a\nRUN x", "$HOME", "a'b", 'a"b', "a\\b", "a#b", "a=b", "é"])  # fmt: skip
-def test_what_the_builder_would_read_otherwise_is_no_setting(value):
+def test_what_the_builder_would_read_otherwise_is_not_a_setting(value):
     with pytest.raises(EnvctlError, match="cannot be written in a Dockerfile here"):
         quoting.setting("NAME", value)
     if value:

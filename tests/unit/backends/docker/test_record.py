@@ -140,12 +140,12 @@ HOST = "HostConfig"
          "/ of this host is mounted at /host, which is not in the spec"),
     ],
 )  # fmt: skip
-def test_what_was_changed_by_other_means_is_told(names, change, expected):
+def test_what_was_changed_by_other_means_is_reported(names, change, expected):
     wanted = expected.format(network=names.network, volume=names.volume("data"))
     assert said(rich(), names, change) == [wanted]
 
 
-def test_a_unit_without_a_network_that_was_connected_to_one_is_told(names):
+def test_a_unit_without_a_network_that_was_connected_to_one_is_reported(names):
     alone = unit("web", image="web:1", options={"network_mode": "none"})
     connect = put("NetworkSettings", "Networks", value={"none": {}, "bridge": {}})
 

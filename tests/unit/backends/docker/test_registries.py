@@ -107,7 +107,7 @@ def test_what_is_written_down_is_taken_where_the_helper_is_missing(configure):
         "printf hush >&2; exit 1",
     ],
 )
-def test_nothing_that_a_broken_helper_says_is_told(configure, capfd, does):
+def test_nothing_that_a_broken_helper_says_is_reported(configure, capfd, does):
     registries = configure({"credHelpers": {"registry.example": "test"}}, does)
 
     assert registries.login("registry.example") is None
@@ -126,7 +126,7 @@ def test_nothing_that_a_broken_helper_says_is_told(configure, capfd, does):
         '{"auths": {"registry.example": {"auth": "bm9jb2xvbg=="}}}',
     ],
 )
-def test_a_configuration_of_another_form_gives_none_and_is_no_crash(configure, config):
+def test_a_configuration_of_another_form_gives_none_and_is_not_a_crash(configure, config):
     assert configure(config).login("registry.example") is None
 
 

@@ -119,7 +119,7 @@ def test_an_image_that_another_has_that_name_for_is_not_used(names):
     assert engine.made == []
 
 
-def test_an_architecture_without_such_an_image_is_told(names):
+def test_an_architecture_without_such_an_image_is_reported(names):
     engine = KeepingEngine()
     engine.api.version = lambda: {"Arch": "s390x"}
     with pytest.raises(EnvctlError, match="s390x") as caught:
@@ -191,7 +191,7 @@ def test_files_are_the_users_and_an_odd_passwd_is_borne_with(names, passwd, owne
         ((FILE, 700 * 1024**2, ""), "has 734,003,200 bytes"),
     ],
 )
-def test_an_odd_passwd_is_told_and_never_opened(names, found, brief):
+def test_an_odd_passwd_is_reported_and_never_opened(names, found, brief):
     engine = KeepingEngine(found={"/etc/passwd": found})
     with pytest.raises(EnvctlError, match=brief):
         give(engine, names)

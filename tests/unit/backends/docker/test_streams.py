@@ -46,7 +46,7 @@ def test_one_that_never_ends_has_its_time_out():
 
 
 @pytest.mark.parametrize("answer", [RUNNING, {"Running": False, "ExitCode": None}])
-def test_where_the_engine_does_not_know_that_is_no_success(answer):
+def test_where_the_engine_does_not_know_that_is_not_success(answer):
     with pytest.raises(EnvctlError, match="does not report how"):
         ended(answer, container=False)
 

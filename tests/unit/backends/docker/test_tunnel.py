@@ -58,7 +58,7 @@ def test_it_lasts_until_it_is_closed_and_leaves_nothing(tmp_path, monkeypatch):
     assert not near.parent.exists()
 
 
-def test_what_ssh_says_is_told(tmp_path, monkeypatch):
+def test_what_ssh_says_is_reported(tmp_path, monkeypatch):
     played(tmp_path, monkeypatch, "echo 'Permission denied (publickey).' >&2; exit 255")
     engine = Engine(Endpoint("ssh://box"))
     with pytest.raises(EnvctlError, match="engine at ssh://box") as caught, engine.doing("x"):

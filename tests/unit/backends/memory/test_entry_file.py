@@ -46,7 +46,7 @@ def test_writing_an_entry_adds_a_line_and_leaves_the_rest(file: Path) -> None:
     assert after.st_size - before.st_size == len('["unit:1000", "y"]\n')
 
 
-def test_a_file_of_lines_that_no_longer_count_is_written_anew(file: Path) -> None:
+def test_a_file_of_lines_that_no_longer_count_is_written_again(file: Path) -> None:
     book, other = EntryFile(file), EntryFile(file)
     for number in range(2000):
         book.write({"count": number})

@@ -52,7 +52,7 @@ def test_a_domain_of_no_unit_is_none_of_ours(domain):
     assert OWN.environment(domain) is None
 
 
-def test_a_disk_of_another_environment_or_of_no_volume_is_no_volume_of_ours():
+def test_a_disk_of_another_environment_or_of_no_volume_is_not_a_volume_of_ours():
     assert OWN.volume(OWN.disk("data")) == "data"
     assert [OWN.volume(other.disk("data")) for other in OTHERS] == [None] * 3
     assert OWN.volume(f"{OWN.domain('web')}.img") is None

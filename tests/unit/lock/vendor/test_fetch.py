@@ -91,7 +91,7 @@ def test_of_downloads_only_those_asked_for_and_what_they_first_depend_on_are_kep
     assert kept(store) == [(DEB, "linux", "1"), (DEB, "linux-5", "1")]
 
 
-def test_a_download_that_did_not_come_is_told(store):
+def test_a_download_that_did_not_come_is_reported(store):
     with pytest.raises(EnvctlError, match="did not fetch linux"):
         fetcher(store, **deb("other")).download_debs("web:1", ["linux"])
 
@@ -151,7 +151,7 @@ def test_a_wheel_that_is_called_otherwise_is_refused(store, names, message):
         )
 
 
-def test_a_file_of_npms_is_kept_if_it_has_the_hash_of_one_that_was_asked_for(store):
+def test_a_file_of_npm_is_kept_if_it_has_the_hash_of_one_that_was_asked_for(store):
     digest = hashlib.sha512(b"good").digest()
     integrity = f"sha512-{base64.b64encode(digest).decode()}"
     manifest = Manifest({}, {}, {"/srv": {"left-pad": f"1.3.0 {integrity}"}})
@@ -161,7 +161,7 @@ def test_a_file_of_npms_is_kept_if_it_has_the_hash_of_one_that_was_asked_for(sto
     assert kept(store) == [(NPM, "left-pad", integrity)]
 
 
-def test_each_version_of_a_package_of_npms_has_to_be_had(store):
+def test_each_version_of_a_package_of_npm_has_to_be_had(store):
     integrity = {
         content: "sha512-" + base64.b64encode(hashlib.sha512(content.encode()).digest()).decode()
         for content in ("old", "new")
@@ -178,7 +178,7 @@ def test_each_version_of_a_package_of_npms_has_to_be_had(store):
     assert caught.value.details == f"a {integrity['old']}"
 
 
-def test_an_image_that_was_made_anew_takes_the_place_of_the_one_that_is_kept(store):
+def test_an_image_that_was_made_again_takes_the_place_of_the_one_that_is_kept(store):
     leaving = Leaving()
     some = Fetcher(leaving, store, lambda _progress: None)
     some.save_image("own", "digest")

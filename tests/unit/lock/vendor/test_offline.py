@@ -92,7 +92,7 @@ def test_what_only_machines_start_from_is_the_very_image_that_is_kept(project, e
     assert engine.find("debian:bookworm") == ONE
 
 
-def test_what_will_ask_a_registry_all_the_same_is_told(project, engine):
+def test_what_will_ask_a_registry_anyway_is_reported(project, engine):
     engine.mirror["npm"] = "1"
     project.spec("web: {packages: [npm], build: [{npm: {packages: [serve]}}], command: [x]}")
 

@@ -102,7 +102,7 @@ def test_without_wheels_pip_is_led_nowhere(store):
         (Manifest({}, {}, {"/srv": {"y": "1 sha512-eA=="}}), "y sha512-eA=="),
     ],
 )
-def test_what_is_not_kept_is_told_one_by_one_with_the_remedy(store, manifest, lacking):
+def test_what_is_not_kept_is_reported_one_by_one_with_the_remedy(store, manifest, lacking):
     with pytest.raises(EnvctlError, match=r"missing in envctl\.vendor") as caught:
         vendored_inputs(manifest, store, but={})
     assert caught.value.details == lacking

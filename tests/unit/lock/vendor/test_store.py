@@ -103,7 +103,7 @@ def test_names_of_what_lies_beside_a_build_are_looked_at_too(store, tmp_path):
         Store(tmp_path)
 
 
-def test_an_index_that_is_no_json_is_told_with_its_place(store, tmp_path):
+def test_an_index_that_is_no_json_is_reported_with_its_place(store, tmp_path):
     store.save()
     (store.folder / "index.json").write_text("{\n")
 
@@ -111,7 +111,7 @@ def test_an_index_that_is_no_json_is_told_with_its_place(store, tmp_path):
         Store(tmp_path)
 
 
-def test_what_is_needed_no_more_goes_with_its_file(store, tmp_path):
+def test_what_is_no_longer_needed_goes_with_its_file(store, tmp_path):
     keep(store, tmp_path)
     other = keep(store, tmp_path, file="other.deb", content=b"other", version="2")
 
@@ -221,7 +221,7 @@ def test_an_index_that_says_anything_else_is_not_the_one_the_lock_vouches_for(
         Store(tmp_path).require_digest(digest)
 
 
-def test_what_is_removed_can_be_kept_anew(store, tmp_path):
+def test_what_is_removed_can_be_kept_again(store, tmp_path):
     store.require_digest(f"sha256:{'0' * 64}")
 
 

@@ -4,5 +4,5 @@ from polls.titles import title
 
 
 class Titles(unittest.TestCase):
-    def test_one_question_is_no_plural(self):
+    def test_one_question_is_not_a_plural(self):
         self.assertEqual(title(1), "1 question")

@@ -61,7 +61,7 @@ def test_where_systemd_runs_it_starts_the_engine(machine):
     assert finding.fixable
 
 
-def test_without_apt_the_user_is_told_and_nothing_is_promised(machine):
+def test_without_apt_the_user_is_reported_and_nothing_is_promised(machine):
     found = findings(machine(), ABSENT)
 
     assert found["docker engine"].remedy == (
@@ -134,7 +134,7 @@ def test_an_engine_elsewhere_is_not_installed_here(machine):
     assert found["disk space"].observed == "managed by a remote engine"
 
 
-def test_an_engine_that_fails_is_told_with_its_own_words(machine):
+def test_an_engine_that_fails_is_reported_with_its_own_words(machine):
     finding = findings(machine("apt-get"), replace(ABSENT, state=DaemonState.FAILS, error="boom"))[
         "docker engine"
     ]
@@ -156,7 +156,7 @@ def test_an_engine_that_will_not_do_is_told_why(machine, change, line):
     assert line in lines(machine("mmdebstrap"), replace(RUNNING, **change))
 
 
-def test_a_full_disk_is_told(machine):
+def test_a_full_disk_is_reported(machine):
     host = machine("mmdebstrap", free_bytes=10**9)
 
     assert lines(host, RUNNING)[0] == (

@@ -28,14 +28,14 @@ def looked_at(endpoint):
         {"/version": b"<html>"},
     ],
 )
-def test_what_answers_in_another_form_is_no_engine(says):
+def test_what_answers_in_another_form_is_not_an_engine(says):
     with engine(says) as endpoint:
         found = looked_at(endpoint)
     assert found.state is DaemonState.FAILS
     assert found.error
 
 
-def test_an_engine_whose_info_fails_is_told_in_its_own_words():
+def test_an_engine_whose_info_fails_is_reported_in_its_own_words():
     def says(handler, asked):
         if asked == "/info":
             answer(handler, {"message": "disk on fire"}, status=500)
@@ -57,7 +57,7 @@ def test_an_engine_that_sends_a_byte_now_and_then_is_not_waited_for_for_ever(mon
     assert time.monotonic() - before < 10
 
 
-def test_an_engine_that_is_well_is_told_as_it_is():
+def test_an_engine_that_is_well_is_reported_as_it_is():
     with engine({"/info": {"OSType": "linux", "Driver": "overlay2"}}) as endpoint:
         found = looked_at(endpoint)
     assert (found.state, found.version, found.storage) == (
@@ -82,7 +82,7 @@ def ssh(tmp_path, monkeypatch):
     return play
 
 
-def test_what_ssh_says_is_told_by_the_doctor_too(ssh):
+def test_what_ssh_says_is_reported_by_the_doctor_too(ssh):
     ssh("#!/bin/sh\necho 'Permission denied (publickey).' >&2; exit 255\n")
     found = doctor.look({"DOCKER_HOST": "ssh://box"})
 

@@ -111,7 +111,7 @@ def test_cures_add_up_and_each_is_tried_once(engine, tmp_path):
     assert caught.value.details.splitlines()[-1] == "failed to start daemon: iptables"
 
 
-def test_an_unknown_failure_is_told_with_the_end_of_this_runs_log_only(engine, tmp_path):
+def test_an_unknown_failure_is_reported_with_the_end_of_this_runs_log_only(engine, tmp_path):
     (tmp_path / LOG).parent.mkdir(parents=True)
     (tmp_path / LOG).write_text("pid file found, long ago\n")
     host, ask = engine("echo 'failed to start daemon: no idea' >&2; exit 1\n")
@@ -154,14 +154,14 @@ def test_control_groups_are_mounted_where_nobody_did(engine, tmp_path):
     assert host.ran == [("mount", "-t", "cgroup2", "cgroup2", str(tmp_path / "sys/fs/cgroup"))]
 
 
-def test_control_groups_that_are_there_are_left_alone(engine):
+def test_control_groups_that_exist_are_left_alone(engine):
     host, ask = engine(UP, files={"sys/fs/cgroup/cgroup.procs": "1"})
     start(host, ask, lambda _event: None)
 
     assert host.ran == []
 
 
-def test_by_systemd_a_failure_is_told_with_its_journal(machine):
+def test_by_systemd_a_failure_is_reported_with_its_journal(machine):
     def answers(argv):
         return (
             Outcome(1, "Job failed") if argv[0] == "systemctl" else Outcome(0, "the journal's end")

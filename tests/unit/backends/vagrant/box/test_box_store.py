@@ -82,7 +82,7 @@ def test_what_is_held_to_matters_more_than_what_was_made_last(boxes, tmp_path):
     assert boxes.available()[1] == {BUILD.digest: WANTED}
 
 
-def test_a_box_that_is_not_there_is_not_current(boxes):
+def test_a_box_that_does_not_exist_is_not_current(boxes):
     assert not boxes.is_current(BUILD)
 
 

@@ -45,7 +45,7 @@ def test_shellcheck_has_nothing_to_say():
     assert not done.stdout
 
 
-def test_what_else_an_image_leaves_is_no_file_of_its_box(tmp_path, monkeypatch):
+def test_what_else_an_image_leaves_is_not_a_file_of_its_box(tmp_path, monkeypatch):
     ran = []
     monkeypatch.setattr(root_disk, "run", lambda *argv: ran.append(argv))
     making = tmp_path / "making"

@@ -103,7 +103,7 @@ def test_what_is_no_such_file_is_refused_and_leads_nowhere(tmp_path, tar):
     assert not out.exists() or out.stat().st_blocks == 0
 
 
-def test_a_file_that_is_there_is_not_written_over(tmp_path):
+def test_a_file_that_exists_is_not_written_over(tmp_path):
     (tmp_path / "disk.tar").write_bytes(header((0, 512), data=bytes(512)))
     other = tmp_path / "other"
     other.write_text("of this host")

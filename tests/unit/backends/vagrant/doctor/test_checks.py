@@ -134,7 +134,7 @@ def test_on_other_processors_machines_are_not_promised(well, processor):
         (EnvctlError("it took longer"), "it took longer"),
     ],
 )
-def test_a_vagrant_that_will_not_do_is_told_and_not_promised_to_be_mended(well, said, found):
+def test_a_vagrant_that_will_not_do_is_reported_and_not_promised_to_be_mended(well, said, found):
     finding = findings(well(answers=answering(vagrant=said)))["vagrant"]
 
     assert (finding.ok, finding.observed, finding.fixable) == (False, found, False)
@@ -238,14 +238,14 @@ def test_without_a_system_bus_no_group_helps_a_user(well):
         (EnvctlError("`virsh` took longer than 20 s"), "`virsh` took longer than 20 s"),
     ],
 )
-def test_a_libvirt_that_fails_is_told_with_its_own_words(well, said, found):
+def test_a_libvirt_that_fails_is_reported_with_its_own_words(well, said, found):
     finding = findings(well(answers=answering(virsh=said)))["libvirt"]
 
     assert (finding.ok, finding.observed, finding.fixable) == (False, found, False)
     assert "libvirtd.log" in finding.remedy
 
 
-def test_a_libvirt_without_any_emulator_answers_all_the_same(well):
+def test_a_libvirt_without_any_emulator_answers_anyway(well):
     said = VIRSH.partition("Running")[0] + "error: failed to get the hypervisor version\n"
     found = findings(well(lacks=("qemu-system-x86_64",), answers=answering(virsh=(1, said))))
 
@@ -277,7 +277,7 @@ def test_without_kvm_machines_are_emulated_which_is_advice(well, lacks, files, f
     assert finding.remedy.endswith("without KVM, a machine is emulated and boots in 20–60 s")
 
 
-def test_a_kvm_that_this_user_cannot_open_is_told_with_its_group(well, monkeypatch):
+def test_a_kvm_that_this_user_cannot_open_is_reported_with_its_group(well, monkeypatch):
     monkeypatch.setattr(FakeHost, "opens", lambda _self, _path: False)
     finding = findings(well())["KVM"]
 
@@ -314,7 +314,7 @@ def test_without_the_device_nothing_is_said_of_its_mode(well):
     assert "/dev/kvm" not in findings(well(lacks=("dev/kvm",)))
 
 
-def test_a_full_disk_is_told(well):
+def test_a_full_disk_is_reported(well):
     finding = findings(well(free_bytes=10**9))["machine disk space"]
 
     assert finding.observed == "1.0 GB free at /var/lib/libvirt/images"
@@ -330,7 +330,7 @@ def test_an_engine_is_needed_for_it_makes_the_images(well):
     assert finding.repairs == (START_DOCKER,)
 
 
-def test_without_apt_the_user_is_told_in_words_and_nothing_is_promised(machine):
+def test_without_apt_the_user_is_reported_in_words_and_nothing_is_promised(machine):
     found = findings(machine(), replace(ABSENT, state=DaemonState.DENIED))
 
     assert not any(one.fixable for one in found.values())

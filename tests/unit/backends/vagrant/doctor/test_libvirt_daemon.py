@@ -124,7 +124,7 @@ def test_a_daemon_that_was_about_to_end_makes_way_for_another(machine, tmp_path)
     assert started(host) == ["/usr/bin/virtlogd -d", "/usr/bin/libvirtd -d"]
 
 
-def test_a_daemon_that_fails_is_told_with_the_end_of_this_runs_logs_only(machine, tmp_path):
+def test_a_daemon_that_fails_is_reported_with_the_end_of_this_runs_logs_only(machine, tmp_path):
     daemons = Daemons(tmp_path, fails="error : no user libvirt-qemu")
     daemons.write("var/log/libvirt/libvirtd.log", "error : long ago\n")
     host = machine(*PROGRAMS, answers=daemons)
@@ -182,7 +182,7 @@ def test_where_systemd_runs_it_starts_them(machine):
     assert started(host) == ["systemctl enable --now libvirtd"]
 
 
-def test_by_systemd_a_failure_is_told_with_its_journal(machine):
+def test_by_systemd_a_failure_is_reported_with_its_journal(machine):
     said = {"systemctl": Outcome(1, "Job failed"), "journalctl": Outcome(0, "the journal's end")}
     host = machine(
         *PROGRAMS,
@@ -196,7 +196,7 @@ def test_by_systemd_a_failure_is_told_with_its_journal(machine):
     assert caught.value.hint == "systemctl status libvirtd"
 
 
-def test_access_that_cannot_be_given_is_told_and_stops_nothing(machine):
+def test_access_that_cannot_be_given_is_reported_and_stops_nothing(machine):
     host = machine(answers=lambda _argv: Outcome(1, "chgrp: Operation not permitted\n"))
     events = []
     kvm.give_access(host, events.append)

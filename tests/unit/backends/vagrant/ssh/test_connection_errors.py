@@ -88,7 +88,7 @@ def test_a_machine_that_may_answer_later_is_waited_for_once_in_a_command(machine
     assert tried() > attempts
 
 
-def test_a_machine_that_is_started_anew_is_waited_for_anew(machine):
+def test_a_machine_that_is_started_again_is_waited_for_again(machine):
     one, tried = machine(SILENT)
     with pytest.raises(EnvctlError):
         one.connect(patience=0.1)

@@ -138,7 +138,7 @@ def test_a_refusal_is_reported(init_with):
         init.services(["envctl-web.service"])
 
 
-def test_an_end_in_the_middle_is_no_answer():
+def test_an_end_in_the_middle_is_not_an_answer():
     ours, theirs = socket.socketpair()
     with ours:
         theirs.close()

@@ -161,7 +161,7 @@ def test_what_is_there_is_sent_before_the_service_ends(played):
         assert played.process.wait(20) == 0
 
 
-def test_a_journal_that_is_started_anew_gets_the_rest(played):
+def test_a_journal_that_is_started_again_gets_the_rest(played):
     write(played, "echo one")
     assert played.lines(1) == [b"one"]
     played.socket.close()

@@ -92,7 +92,7 @@ def test_a_command_runs_only_where_the_unit_has_a_process(tmp_path, processes, c
     assert (done.returncode, done.stdout + done.stderr) == (code, "")
 
 
-def test_a_program_whose_name_has_an_equals_sign_is_no_variable():
+def test_a_program_whose_name_has_an_equals_sign_is_not_a_variable():
     assert process_scripts.start_script(Run(Process(("a=b", "c")))).endswith(
         """/bin/sh -c 'exec "$0" "$@"' a=b c\n"""
     )

@@ -174,7 +174,7 @@ def test_domains_are_described_with_their_states():
     assert found["c"].off
 
 
-def test_what_happened_is_forgotten_when_a_unit_is_started_anew():
+def test_what_happened_is_forgotten_when_a_unit_is_started_again():
     stamp = {"made_for": "m", "units": {"web": a_note(hooks=["h"], stopped=""), "db": a_note()}}
     assert machine_stamp.without_events(stamp, "web") == {
         "made_for": "m",

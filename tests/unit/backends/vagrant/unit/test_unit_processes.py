@@ -29,7 +29,7 @@ def processes(listing: Path) -> Any:
     return unit_processes.processes("web", {}, cast("SshMachine", ThisHost(listing)))
 
 
-def test_processes_are_told_with_user_memory_time_and_command(tmp_path: Path) -> None:
+def test_processes_are_reported_with_user_memory_time_and_command(tmp_path: Path) -> None:
     listing = tmp_path / "procs"
     # Its arguments look like what the script prints.
     argv = [sys.executable, "-c", "input()", "x\nPid: 1", "(a) b"]
