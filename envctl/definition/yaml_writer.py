@@ -22,7 +22,7 @@ _ESCAPED = re.compile(
 
 
 def config_text(resolved: Resolved, *, origins: bool = False) -> str:
-    """The resolved spec; with `origins`, a comment says where each value was set and what it replaced."""
+    """Return the resolved spec; with `origins`, a comment says where each value was set and what it replaced."""
     writer = YamlWriter(resolved.origins if origins else {})
     writer.mapping(authored(resolved.data), 0, ())
     return "\n".join(writer.lines) + "\n"
@@ -60,7 +60,7 @@ def _form(form: Form, data: Mapping[str, Any]) -> Written:
 
 
 def _written(kind: Any, value: Any) -> Any:
-    """A value of the data as it is written."""
+    """Return a value of the data as it is written."""
     match kind:
         case Tagged():
             word = value[kind.tag]
@@ -86,7 +86,7 @@ def _written(kind: Any, value: Any) -> Any:
 
 
 def _literal(value: Any) -> Any:
-    """The value with every `$` doubled that is not part of a reference to a port."""
+    """Return the value with every `$` doubled that is not part of a reference to a port."""
     match value:
         case str():
             return as_written(value.replace("$", "$$"))
@@ -141,7 +141,7 @@ class YamlWriter:
                 self.lines.append(f"{lead}{_inline(value)}{self.comment(here)}")
 
     def comment(self, path: KeyPath) -> str:
-        """The comment behind the value at a path, whose line is the next that is written."""
+        """Return the comment behind the value at a path, whose line is the next that is written."""
         if not self.origins:
             return ""
         origin = self.origins.get(path)
@@ -155,7 +155,7 @@ class YamlWriter:
 
 
 def _place(place: Any) -> str:
-    """A place; for a variable from outside, its source."""
+    """Return a place; for a variable from outside, its source."""
     outside = place.file.startswith(("--", "ENVCTL_"))
     return place.file if outside else str(place)
 
@@ -181,7 +181,7 @@ def _inline(value: Any) -> str:
 
 
 def scalar(value: Any) -> str:
-    """A scalar as YAML. Texts are quoted unless every YAML tool reads them as a text."""
+    """Return a scalar as YAML. Texts are quoted unless every YAML tool reads them as a text."""
     if isinstance(value, str):
         if _PLAIN.match(value) and value.lower() not in _WORDS:
             return value

@@ -19,7 +19,7 @@ from envctl.detect.python import detect_python
 from envctl.detect.ruby import detect_ruby
 from envctl.detect.static_site import detect_static_site
 
-# A package.json is often there for the pages of an application in another language, so Node.js comes after the others.
+# An application in another language often has a package.json for its pages, so Node.js comes after the others.
 _LANGUAGES: Final = (detect_python, detect_ruby, detect_php, detect_go, detect_java, detect_node)
 
 
@@ -40,7 +40,7 @@ def detect(folder: FolderView) -> Findings | None:
 
 
 def _all_dependencies(folder: FolderView) -> frozenset[str]:
-    """The dependencies that the project's files declare, in any language."""
+    """Return the dependencies that the project's files declare, in any language."""
     return (
         python.dependencies(folder)
         | node.dependencies(folder)

@@ -14,23 +14,23 @@ Keys: TypeAlias = Mapping[str, Any]
 HOME: Final = "/srv/web"
 """Where an application is in its unit."""
 TASK: Final[Keys] = {"kind": "task", "restart": "no"}
-"""Makes a task of a part of a service that is restarted."""
+"""The keys that turn a copy of a restarted service into a task."""
 NOT_COPIED: Final = ("/envctl.*", ".*")
 """Files of the project that an application does not run with: in an image, secrets would be readable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """An application: its main service, what else belongs to it, and how sure that is."""
+    """A recognized application: its services, the reasons, and what was guessed."""
 
     title: str
     """What it is: "a Flask application"."""
     seen: tuple[str, ...]
-    """What says so."""
+    """The files that showed it."""
     service: Keys
     """The service `web`."""
     dev: Keys = field(default_factory=dict)
-    """What is different in development."""
+    """The keys that differ in development."""
     others: Mapping[str, Keys] = field(default_factory=dict)
     """More services, by name."""
     guesses: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Findings:
 
 
 def copy_all(*exclude: str) -> Keys:
-    """The step that copies the application."""
+    """Return the step that copies the application."""
     return {"copy": {"from": ".", "to": f"{HOME}/", "exclude": [*NOT_COPIED, *exclude]}}
 
 
@@ -50,6 +50,6 @@ def copies(*files: str, to: str = f"{HOME}/") -> list[Keys]:
 
 
 def served(port: int, path: str | None = None) -> Keys:
-    """The keys of a service that answers on a port, and at `path` if it is healthy."""
+    """Return the keys of a service that answers on a port, and at `path` if it is healthy."""
     probe = {"http": f"http://127.0.0.1:{port}{path}"} if path else {"tcp": port}
     return {"ports": [str(port)], "healthcheck": {**probe, "start_period": "2m"}}

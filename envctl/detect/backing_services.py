@@ -15,7 +15,7 @@ PASSWORD: Final = "db_password"  # noqa: S105 — the name of a secret
 
 @dataclass(frozen=True, slots=True)
 class BackingService:
-    """A service of the catalogue, and how an application reaches it."""
+    """A service of the catalogue, and how an application connects to it."""
 
     entry: str
     name: str
@@ -23,7 +23,7 @@ class BackingService:
     scheme: str
     port: int
     prefixes: str
-    """What variables about it begin with, as a regular expression."""
+    """The prefix of variables about it, as a regular expression."""
     drivers: frozenset[str]
     has_password: bool = False
     database: str = ""
@@ -37,7 +37,7 @@ class BackingService:
         return {"extends": f"catalogue/{self.entry}", **({"with": values} if values else {})}
 
     def address(self, scheme: str) -> str | Keys:
-        """The value of a variable with its address."""
+        """Return the value of a variable with its address."""
         place = f"{self.name}:{self.port}/{self.database}"
         if not self.has_password:
             return f"{scheme}://{place.rstrip('/')}" + ("/0" if self.entry == "redis" else "")
@@ -95,7 +95,7 @@ _SQLALCHEMY: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """The services that an application talks to, and the variables that tell it where they are."""
+    """The services that an application talks to, and the variables that hold their addresses."""
 
     services: Mapping[str, Keys]
     env: Keys
@@ -111,7 +111,7 @@ class Connections:
 def find_connections(
     folder: FolderView, dependencies: Collection[str], *, catalogue: Collection[str]
 ) -> Connections:
-    """The services that an application with these dependencies talks to. `catalogue` has the names of the available entries."""
+    """Return the services that an application with these dependencies talks to. `catalogue` has the names of the available entries."""
     services: dict[str, Keys] = {}
     env: dict[str, Any] = {}
     seen: list[str] = []
@@ -151,14 +151,14 @@ def _mentioned(folder: FolderView) -> frozenset[str]:
 
 
 def _scheme(backing: BackingService, drivers: Sequence[str], others: Collection[str]) -> str:
-    """The scheme of its address; SQLAlchemy wants the driver in it."""
+    """Return the scheme of its address; SQLAlchemy wants the driver in it."""
     if not {"sqlalchemy", "flask-sqlalchemy", "sqlmodel"} & set(others):
         return backing.scheme
     return next((_SQLALCHEMY[name] for name in drivers if name in _SQLALCHEMY), backing.scheme)
 
 
 def _variables(backing: BackingService, names: Collection[str], scheme: str) -> dict[str, Any]:
-    """The variables that the application reads about it."""
+    """Return the variables that the application reads about it."""
     pattern = re.compile(rf"(?:{backing.prefixes})_?({_SUFFIXES})")
     matches = {name: pattern.fullmatch(name) for name in sorted(names)}
     values = {name: _value(backing, match[1], scheme) for name, match in matches.items() if match}
@@ -166,7 +166,7 @@ def _variables(backing: BackingService, names: Collection[str], scheme: str) -> 
 
 
 def _value(backing: BackingService, what: str, scheme: str) -> str | Keys | None:
-    """The value of a connection variable; None if the service has no such value."""
+    """Return the value of a connection variable; None if the service has no such value."""
     if what in ("URL", "URI", "DSN") or (what == "BACKEND" and backing.entry == "redis"):
         return backing.address(scheme)
     if what in ("HOST", "HOSTNAME", "SERVER"):

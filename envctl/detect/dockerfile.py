@@ -16,7 +16,7 @@ _COPY = re.compile(r"^[ \t]*(?:COPY|ADD)[ \t]+\./?[ \t]+(\S+)[ \t]*$", re.MULTIL
 _BUILDS: Final = frozenset(
     ["package.json", "go.mod", "Gemfile", "pom.xml", "build.gradle", "Cargo.toml", "composer.json"]
 )
-"""Projects whose image has more in the application's folder than the project: a mount would hide it."""
+"""Files of projects whose image adds something to the application's folder. A mount would hide it."""
 
 
 def detect_dockerfile(folder: FolderView) -> Findings | None:
@@ -45,7 +45,7 @@ def detect_dockerfile(folder: FolderView) -> Findings | None:
 
 
 def _mount_target(stage: str) -> str | None:
-    """The folder that the project is copied to as a whole."""
+    """Return the folder that the project is copied to as a whole."""
     copy, workdir = _COPY.search(stage), _WORKDIR.search(stage)
     if copy is None:
         return None

@@ -1,4 +1,4 @@
-"""What may be known of a folder without running anything: names and texts of its files, within bounds."""
+"""What can be learned about a folder without running anything: names and texts of its files, within limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from envctl.errors import EnvctlError
 from envctl.host.safe_read import read_inside
 
 MAX_BYTES: Final = 512 * 1024
-"""Bytes that a file may have to be read."""
+"""The maximum size in bytes of a file that is read."""
 MAX_FILES: Final = 3000
 _MAX_SOURCES: Final = 200
 _MAX_DEPTH: Final = 3
@@ -32,11 +32,11 @@ _SKIPPED: Final = frozenset(
         "coverage",
     ]
 )
-"""Folders with files that are not the project's own."""
+"""Folders with files from elsewhere, such as dependencies."""
 
 
 class FolderView:
-    """A folder as detectors see it. What cannot be read is as if it were empty."""
+    """A folder as detectors see it. Files that cannot be read count as empty."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -44,7 +44,7 @@ class FolderView:
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
-        """The files of the folder and of some levels below, those of the upper levels first."""
+        """The files of the folder and of some levels below, upper levels first."""
         files: list[str] = []
         folders = [("", 0)]
         for folder, depth in folders:
@@ -73,15 +73,15 @@ class FolderView:
         return frozenset(self.paths)
 
     def has(self, path: str) -> bool:
-        """Whether there is such a file."""
+        """Whether the file exists."""
         return path in self._known
 
     def first(self, *paths: str) -> str | None:
-        """The first of these files that exists."""
+        """Return the first of these files that exists."""
         return next((path for path in paths if self.has(path)), None)
 
     def text(self, path: str) -> str:
-        """The text of a file; "" if there is none, or if it is too large, binary or unreadable."""
+        """Return the text of a file; "" if there is none, or if it is too large, binary or unreadable."""
         if path not in self._texts:
             self._texts[path] = self._read(path) if self.has(path) else ""
         return self._texts[path]
@@ -94,7 +94,7 @@ class FolderView:
         return "" if b"\0" in data else data.decode("utf-8-sig", "replace").replace("\r\n", "\n")
 
     def json(self, path: str) -> Mapping[str, Any]:
-        """The object in a JSON file; an empty one if it has none."""
+        """Return the object in a JSON file; an empty one if it has none."""
         try:
             data = json.loads(self.text(path) or "{}")
         except (ValueError, RecursionError):
@@ -102,21 +102,21 @@ class FolderView:
         return data if isinstance(data, dict) else {}
 
     def toml(self, path: str) -> Mapping[str, Any]:
-        """The table in a TOML file; an empty one if it is not valid."""
+        """Return the table in a TOML file; an empty one if it is not valid."""
         try:
             return tomllib.loads(self.text(path))
         except (ValueError, RecursionError):
             return {}
 
     def sources(self, *suffixes: str) -> Iterator[tuple[str, str]]:
-        """The paths and texts of source files."""
+        """Yield the paths and texts of source files."""
         matching = (path for path in self.paths if path.endswith(suffixes))
         for path, _ in zip(matching, range(_MAX_SOURCES), strict=False):
             yield path, self.text(path)
 
 
 def table(data: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
-    """The mapping at a path of keys; an empty one if there is something else."""
+    """Return the mapping at a path of keys; an empty one if the value is something else."""
     for key in keys:
         value = data.get(key)
         data = value if isinstance(value, dict) else {}
@@ -124,6 +124,6 @@ def table(data: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
 
 
 def texts(values: object) -> tuple[str, ...]:
-    """The texts in a list, without other values; empty for anything but a list."""
+    """Return the texts in a list, without other values; empty for anything but a list."""
     items = values if isinstance(values, list) else ()
     return tuple(item for item in items if isinstance(item, str))

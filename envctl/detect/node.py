@@ -52,7 +52,7 @@ def detect_node(folder: FolderView) -> Findings | None:
 
 
 def dependencies(folder: FolderView) -> frozenset[str]:
-    """Names of its packages, those for development too."""
+    """Return the names of its packages, including those for development."""
     package = folder.json("package.json")
     return frozenset((*table(package, "dependencies"), *table(package, "devDependencies")))
 
@@ -70,12 +70,12 @@ def _main(folder: FolderView) -> str | None:
 
 
 def _watched(command: list[str], main: str | None) -> list[str]:
-    """The command that restarts when a file changes."""
+    """Return the command that restarts when a file changes."""
     return ["node", "--watch", main] if command[0] == "node" and main else command
 
 
 def _address(folder: FolderView) -> tuple[int, str | None, tuple[str, ...]]:
-    """The port, the path for the health check, and what was guessed."""
+    """Return the port, the path for the health check, and what was guessed."""
     text = "\n".join(text for _, text in folder.sources(".js", ".mjs", ".cjs", ".ts"))
     match = _DEFAULT.search(text) or _LISTEN.search(text)
     port = int(match[1]) if match and 0 < int(match[1]) < 65536 else PORT
@@ -91,7 +91,7 @@ def _address(folder: FolderView) -> tuple[int, str | None, tuple[str, ...]]:
 
 
 def _page(folder: FolderView, names: frozenset[str]) -> Findings:
-    """A site built and served by Vite: from memory in development, otherwise from the built files."""
+    """Return a site built and served by Vite: from memory in development, otherwise from the built files."""
     options = ["--host", "0.0.0.0", "--port", str(PORT)]  # noqa: S104 — within its own network
     build: Keys = {"run": {"command": ["npm", "run", "build"], "workdir": HOME}}
     return Findings(

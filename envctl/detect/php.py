@@ -91,7 +91,7 @@ def detect_php(folder: FolderView) -> Findings | None:
 
 
 def dependencies(folder: FolderView) -> frozenset[str]:
-    """The packages that it requires; extensions that its sources use are `ext-NAME`."""
+    """Return the packages that it requires; extensions that its sources use are `ext-NAME`."""
     required = table(folder.json("composer.json"), "require")
     text = "\n".join(text for _, text in folder.sources(".php"))
     used = {f"ext-{name}" for name, pattern in _USES.items() if pattern.search(text)}

@@ -23,7 +23,7 @@ _PATH: Final = "/opt/web/bin:/srv/node_modules/.bin:/usr/local/sbin:/usr/local/b
 
 
 def processes(folder: FolderView) -> Mapping[str, str]:
-    """The commands of a Procfile by name."""
+    """Return the commands of a Procfile by name."""
     lines = _LINE.findall(folder.text("Procfile"))
     return {name.lower().replace("_", "-").rstrip("-"): command for name, command in lines[:20]}
 
@@ -36,7 +36,7 @@ def detect_procfile(folder: FolderView, language: Findings | None) -> Findings |
         return None
     built = language or _bare(main)
     path = {"PATH": _PATH, "PORT": str(PORT)}
-    # The first of them keeps what was found of health; its port is that of the variable.
+    # The first process keeps the health check that was found. Its port is the one in the variable.
     service = {
         **built.service,
         "env": {**built.service.get("env", {}), **path},
@@ -61,12 +61,12 @@ def detect_procfile(folder: FolderView, language: Findings | None) -> Findings |
 
 
 def _script(command: str) -> str:
-    """A process of a Procfile is a line for a shell; a single command takes the shell's place."""
+    """Return the command of a process, which is a line for a shell; a single command replaces the shell."""
     return command if re.search(r"[;&|(){}`]|^\w+=", command) else f"exec {command}"
 
 
 def _bare(command: str) -> Findings:
-    """A project in a language that is known by its interpreter only."""
+    """Return a project of which only the interpreter is known."""
     word = command.split(maxsplit=1)[0]
     package = _INTERPRETERS.get(word)
     link = [{"run": "ln -s python3 /usr/bin/python"}] if word == "python" else []

@@ -77,7 +77,7 @@ _DECLARING: Final = ("requirements.txt", "pyproject.toml", "uv.lock", "poetry.lo
 
 
 def dependencies(folder: FolderView) -> frozenset[str]:
-    """The names of the project's dependencies, normalized as on PyPI."""
+    """Return the names of the project's dependencies, normalized as on PyPI."""
     project = folder.toml("pyproject.toml")
     poetry = table(project, "tool", "poetry")
     declared = [
@@ -91,7 +91,7 @@ def dependencies(folder: FolderView) -> frozenset[str]:
 
 
 def _minor(folder: FolderView) -> int:
-    """The minor version of Python 3 that it needs at least."""
+    """Return the lowest minor version of Python 3 that the project supports."""
     project = folder.toml("pyproject.toml")
     needs = table(project, "project").get("requires-python") or table(
         project, "tool", "poetry", "dependencies"
@@ -101,7 +101,7 @@ def _minor(folder: FolderView) -> int:
 
 
 def _install(folder: FolderView) -> list[Keys]:
-    """The steps that install the dependencies: the locked versions if there is a lock file."""
+    """Return the steps that install the dependencies: the locked versions if there is a lock file."""
     project = folder.toml("pyproject.toml")
     if project and folder.has("uv.lock"):
         sync = "uv sync --frozen --no-dev --no-install-project"
@@ -128,7 +128,7 @@ def _with_tool(tool: str, folder: FolderView, script: str) -> list[Keys]:
 
 
 def _server(title: str, names: frozenset[str]) -> list[Keys]:
-    """The step that installs a server for the application, unless it brings one."""
+    """Return the step that installs a server for the application, unless it brings one."""
     server = {"a FastAPI application": "uvicorn", "a Python program": ""}.get(title, "gunicorn")
     if not server or server in names:
         return []
@@ -136,7 +136,7 @@ def _server(title: str, names: frozenset[str]) -> list[Keys]:
 
 
 def _libraries(names: frozenset[str]) -> list[str]:
-    """Packages of the distribution that dependencies are compiled with, if they have to be."""
+    """Return the distribution packages that are needed to compile dependencies."""
     packages = {
         "psycopg2": ["libpq-dev"],
         "psycopg": ["libpq5"],
@@ -148,7 +148,7 @@ def _libraries(names: frozenset[str]) -> list[str]:
 
 
 def _apps(folder: FolderView, names: frozenset[str]) -> Iterator[_App]:
-    """The application objects in its sources, those in upper folders first."""
+    """Yield the application objects in its sources, upper folders first."""
     for file, text in folder.sources(".py"):
         if not _MODULE.fullmatch(file) or "test" in file:
             continue
@@ -164,7 +164,7 @@ def _apps(folder: FolderView, names: frozenset[str]) -> Iterator[_App]:
 
 
 def _env(folder: str) -> Keys:
-    """What makes modules in another folder known, and output appear at once."""
+    """Return the variables for modules in another folder and for unbuffered output."""
     path = {"PYTHONPATH": folder} if folder != HOME else {}
     return {"env": {"PYTHONUNBUFFERED": "1", **path}}
 
@@ -231,7 +231,7 @@ def _program(file: str) -> Findings:
 
 
 def _worker(celery: _App | None, names: frozenset[str]) -> dict[str, Keys]:
-    """The worker of an application that has Celery."""
+    """Return the worker of an application that has Celery."""
     if celery is None or "celery" not in names:
         return {}
     module = celery.address.partition(":")[0]
@@ -240,5 +240,5 @@ def _worker(celery: _App | None, names: frozenset[str]) -> dict[str, Keys]:
 
 
 def _part_of_web(command: list[str]) -> Keys:
-    """A service with the image of `web` that answers nothing."""
+    """Return a service with the image of `web` that publishes no port."""
     return {"extends": "web", "ports": None, "healthcheck": None, "command": command}

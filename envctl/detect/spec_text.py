@@ -16,9 +16,9 @@ from envctl.detect.static_site import Appended
 SCHEMA_FILE: Final = "envctl.schema.json"
 SCHEMA_LINE: Final = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 _VARIABLE: Final = re.compile(r"\$+\{|\$\$+")
-"""What would be a variable of the spec, or an escape."""
+"""Matches text that the spec would read as a variable or an escape."""
 _LONGEST: Final = 108
-"""Characters of a mapping with collections in it that is written on one line."""
+"""The maximum length of a mapping with collections in it that is written on one line."""
 _COMMENTS: Final = {
     "packages": "Packages from the distribution.",
     "build": "Build steps, in order. Each is a cached layer.",
@@ -36,7 +36,7 @@ class _Dumper(yaml.SafeDumper):
     """Writes texts of several lines as blocks, and no aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        """Every value is written where it is used."""
+        """Whether to write no aliases: always, so that each value is written where it is used."""
         return True
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
@@ -56,7 +56,7 @@ _Dumper.add_representer(
 
 
 def spec_text(project: str, findings: Findings, connections: Connections, *, env_file: bool) -> str:
-    """The text of `envctl.yaml`. With `env_file`, development reads `.env`."""
+    """Return the text of `envctl.yaml`. With `env_file`, development reads `.env`."""
     return "\n".join(_lines(project, findings, connections, env_file)) + "\n"
 
 
@@ -85,7 +85,7 @@ def _lines(
 
 
 def _services(findings: Findings, connections: Connections) -> Mapping[str, Keys]:
-    """All services: those of the application wait for those that they talk to."""
+    """Return all services. Those of the application wait for the services that they talk to."""
     tasks = {name: {"depends_on": None} for name, keys in findings.others.items() if "kind" in keys}
     env = {**findings.service.get("env", {}), **connections.env}
     needs = [*connections.services, *tasks]
@@ -120,7 +120,7 @@ def _environments(findings: Findings, *, env_file: bool) -> Iterator[str]:
 
 
 def _keys(keys: Keys, *, indent: int, comments: bool) -> Iterator[str]:
-    """The lines of a service's keys."""
+    """Yield the lines of a service's keys."""
     margin = " " * indent
     for key, value in keys.items():
         if comments and key in _COMMENTS and value is not None:
@@ -130,7 +130,7 @@ def _keys(keys: Keys, *, indent: int, comments: bool) -> Iterator[str]:
 
 
 def _yaml(key: str, value: Any) -> str:
-    """A key and its value as YAML. A short mapping is on one line, as people write it."""
+    """Return a key and its value as YAML. A short mapping is on one line, as people write it."""
     dumper = _Dumper(StringIO(), default_flow_style=None, sort_keys=False)
     node = dumper.represent_data({key: value})
     assert isinstance(node, yaml.MappingNode)
@@ -140,7 +140,7 @@ def _yaml(key: str, value: Any) -> str:
 
 
 def _fold(node: yaml.Node) -> bool:
-    """Put mappings that are short on one line; whether all of this node is on one. A list of more than words never is."""
+    """Put mappings that are short on one line; return whether the whole node fits on one. A list of anything but words never does."""
     if isinstance(node, yaml.ScalarNode):
         return not node.style
     assert isinstance(node, yaml.CollectionNode)
@@ -164,7 +164,7 @@ def _text(node: yaml.Node) -> str:
 
 
 def _literal(value: Any) -> Any:
-    """A value in which nothing of the project is taken for a variable of the spec."""
+    """Escape a value, so that no text of the project is read as a variable of the spec."""
     if isinstance(value, str):
         return _VARIABLE.sub(lambda match: match[0].replace("$", "$$"), value)
     if isinstance(value, Mapping):
@@ -175,5 +175,5 @@ def _literal(value: Any) -> Any:
 
 
 def _line(text: str) -> str:
-    """A text of the project within a comment."""
+    """Return a text of the project in a form that is safe in a comment."""
     return " ".join(text.split())[:200]

@@ -23,7 +23,7 @@ from envctl.host.safe_read import FILE
 from envctl.host.source_tree import content_time
 
 _FORMAT: Final = "envctl hashes 3"
-"""Begins the first line, which ends with a checksum of the rest, so that a damaged file is not believed."""
+"""The beginning of the first line. That line ends with a checksum of the rest, which reveals a damaged file."""
 _FOLDER: Final = "cache"
 _SETTLES_AFTER: Final = 2_000_000_000
 """Nanoseconds after which a change certainly gives a file another time, even on a file system with coarse times."""
@@ -70,7 +70,7 @@ class Hashes:
         self._began = time.time_ns()
 
     def of(self, path: str, name: str, folder: int, seen: os.stat_result) -> Known:
-        """The remembered or newly read state of the file at `path` in the tree, which has this name in an open folder.
+        """Return the remembered or newly read state of the file at `path` in the tree, which has this name in an open folder.
 
         OSError if it cannot be read; ChangedError if it keeps changing.
         """
@@ -88,7 +88,7 @@ class Hashes:
         else:
             raise ChangedError
         known = Known(*_signature(after), digest, _time_for(digest, before), ends)
-        # A file that may still change without getting another time is not remembered.
+        # A file that may still change without getting another time is not stored.
         is_settled = max(after.st_mtime_ns, after.st_ctime_ns) < self._began - _SETTLES_AFTER
         self._now[path] = known if is_settled else known._replace(size=-1)
         return known
@@ -107,7 +107,7 @@ class Hashes:
             replace_file(file, b"%s\n%s" % (_head(data), data), mode=0o600, durable=False)
 
     def _read(self) -> Mapping[str, Any]:
-        """What was stored, by path; it is whole, since the checksum is right. Another version may have stored more."""
+        """Return the stored data by path. Its checksum was correct. Other versions may have stored more fields."""
         try:
             folder = existing_folder(self._root, _FOLDER)
             if folder is None:
@@ -122,7 +122,7 @@ class Hashes:
 
 
 def _time_for(digest: str, before: Known | None) -> int:
-    """The time that a file gets in builds: derived from its content, but later than that of a former content that is known.
+    """Return the time that a file gets in builds: derived from its content, but later than that of a former content that is known.
 
     Web servers answer requests for changes since a date by this time.
     """
@@ -149,7 +149,7 @@ def line_ends(data: bytes) -> int:
 
 
 def _read_through(name: str, folder: int) -> tuple[str, int, os.stat_result | None]:
-    """The hash of a file, how its first line ends, and its state while it was read; None if that changed."""
+    """Return the hash of a file, how its first line ends, and its state while it was read; None if that changed."""
     descriptor = os.open(name, FILE, dir_fd=folder)
     try:
         first = os.fstat(descriptor)

@@ -1,4 +1,4 @@
-"""Waits until files of the project are saved, removed or renamed: each batch is what happened at once."""
+"""Waits until files of the project are saved, removed or renamed. A batch is a group of changes that happened together."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from envctl.host.safe_read import open_root
 from envctl.lazy_dataclass import dataclass
 
 _TICK: Final = 100
-"""Milliseconds after which files that are watched one by one are looked at."""
+"""Milliseconds between two checks of files that are watched one by one."""
 _QUIET: Final = 40
 """Milliseconds without a change that end a batch."""
 _BATCH: Final = 3000
-"""Milliseconds that a batch takes at most."""
+"""The maximum duration of a batch in milliseconds."""
 _PATIENCE: Final = 300
-"""Ticks that git may take for a checkout."""
+"""The maximum number of ticks that a checkout by git may take."""
 _LIMIT: Final = "/proc/sys/fs/inotify/max_user_watches"
 _Seen: TypeAlias = tuple[int, ...] | None
 
@@ -36,7 +36,7 @@ class Watched:
 
     @classmethod
     def of(cls, root: Path, paths: Collection[str]) -> Watched:
-        """These files and folders; what does not exist counts as a file."""
+        """Return these files and folders; what does not exist counts as a file."""
         folders = frozenset(path for path in paths if (root / path).is_dir())
         return cls(folders, frozenset(paths) - folders)
 
@@ -53,7 +53,7 @@ class SavedFiles:
         self.watched = Watched()
 
     def batches(self) -> Iterator[frozenset[str]]:
-        """The paths that have changed, relative to the project."""
+        """Yield the paths that have changed, relative to the project."""
         while True:
             yield from self._batches(self.watched)
 
@@ -80,7 +80,7 @@ class SavedFiles:
                 return
 
     def _folders(self, watched: Watched) -> dict[str, _Seen]:
-        """The existing folders, each with its identity, which shows whether another one has taken its place."""
+        """Return the existing folders, each with its identity, which shows whether another one has taken its place."""
         seen = {path: self._seen(path) for path in watched.folders}
         return {path: identity[:2] for path, identity in seen.items() if identity is not None}
 
@@ -110,7 +110,7 @@ class SavedFiles:
             ):
                 yield {self._relative(path) for _, path in changes}
         except FileNotFoundError:
-            return  # a folder went away meanwhile: what is left is watched
+            return  # A folder was removed meanwhile: watch the others.
         except OSError as error:
             raise _cannot_watch(error) from error
 
@@ -133,7 +133,7 @@ def _matches(patterns: GitIgnore, name: str) -> bool:
 
 
 def without_ignored(root: Path, paths: Collection[str]) -> frozenset[str]:
-    """These paths of a project, without those that git or the project's ignore file ignores."""
+    """Return these paths of a project, without those that git or the project's ignore file ignores."""
     if not paths:
         return frozenset()
     _, ignore = project_ignore(root, None)
@@ -165,7 +165,7 @@ def _ignored_by_git(home: int, path: str) -> bool:
 
 
 def _cannot_watch(error: OSError) -> EnvctlError:
-    """The error for folders that cannot be watched, with the system's limit."""
+    """Return the error for folders that cannot be watched, with the system's limit."""
     text = str(error)
     if "limit" not in text.lower() and "space" not in text.lower():
         return EnvctlError(f"the project's files cannot be watched: {text}")

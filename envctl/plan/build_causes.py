@@ -41,7 +41,7 @@ class _Part(NamedTuple):
 
 
 def build_text(build: Build | DockerfileBuild) -> str:
-    """All parts of a build, which are stored with the image, so that a later comparison can name what changed."""
+    """Return all parts of a build, which are stored with the image, so that a later comparison can name what changed."""
     return canonical(
         [
             {
@@ -57,7 +57,7 @@ def build_text(build: Build | DockerfileBuild) -> str:
 def build_causes(
     build: Build | DockerfileBuild, recorded: str, *, platform_at: Place | None = None
 ) -> tuple[Cause, ...]:
-    """All differences between a build and the one with the `build_text` `recorded`; empty if they are unknown.
+    """Return all differences between a build and the one with the `build_text` `recorded`; empty if they are unknown.
 
     `platform_at` is the place that sets the platform.
     """
@@ -78,7 +78,7 @@ def build_causes(
 def _stage_causes(
     name: str, old: Sequence[_Part], new: Sequence[_Part], where: Place | None
 ) -> Iterator[Cause]:
-    """What changed in a stage."""
+    """Yield the changes in a stage."""
     was, now = ([part for part in parts if part.stage == name] for parts in (old, new))
     if not was or not now:
         yield Cause(f"stage {name} {'added' if now else 'removed'}", where)
@@ -95,7 +95,7 @@ def _stage_place(build: Build | DockerfileBuild, name: str) -> Place | None:
 def _own_causes(
     old: Sequence[_Part], new: Sequence[_Part], where: Place | None, platform_at: Place | None
 ) -> Iterator[Cause]:
-    """The changes of a build or stage itself, without those of the stages that it copies from."""
+    """Yield the changes of a build or stage itself, without those of the stages that it copies from."""
     # An image made by an earlier version does not record its base.
     words = {part.text.partition(" ")[0] for part in old}
     if "base" not in words and "Dockerfile" not in words:
@@ -119,7 +119,7 @@ def _parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
 
 
 def _own_parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
-    """The parts of a build without those of its stages."""
+    """Yield the parts of a build without those of its stages."""
     if build.platform:
         yield _Part(f"{_PLATFORM}{build.platform}", digest(build.platform))
     if isinstance(build, DockerfileBuild):
@@ -146,7 +146,7 @@ def _own_parts(build: Build | DockerfileBuild) -> Iterator[_Part]:
 
 
 def _step_digest(step: Step, args: Collection[tuple[str, str]]) -> str:
-    """A digest of a step without build arguments and the content of stages, which are parts themselves."""
+    """Return a digest of a step without build arguments and the content of stages, which are parts themselves."""
     if isinstance(step, RunCommand) and args:
         env = {name: value for name, value in step.env.items() if (name, value) not in args}
         return digest(replace(step, env=env))
@@ -154,7 +154,7 @@ def _step_digest(step: Step, args: Collection[tuple[str, str]]) -> str:
 
 
 def _read(recorded: str) -> list[_Part]:
-    """The recorded parts; none if the record is not envctl's."""
+    """Return the recorded parts; none if the record is not envctl's."""
     try:
         return [
             _Part(str(part["text"]), str(part["digest"]), stage=str(part.get("stage", "")))
@@ -228,7 +228,7 @@ def _causes(old: Sequence[_Part], new: Sequence[_Part]) -> Iterator[Cause]:
 
 
 def _unequal(old: Sequence[_Part], new: Sequence[_Part]) -> tuple[list[_Part], list[_Part]]:
-    """The parts that the two do not have in common, in the same order."""
+    """Return the parts that the two do not have in common, in the same order."""
     from difflib import SequenceMatcher
 
     gone: list[_Part] = []
@@ -242,7 +242,7 @@ def _unequal(old: Sequence[_Part], new: Sequence[_Part]) -> tuple[list[_Part], l
 
 
 def _counterparts(come: Sequence[_Part], gone: list[_Part]) -> list[_Part | None]:
-    """What each part was before: one of the same text, or else the first of its kind. They are taken out of `gone`."""
+    """Find the former version of each part: one with the same text, or else the first of its kind. Each is removed from `gone`."""
     counterparts: list[_Part | None] = [None] * len(come)
     for alike in (_same_text, _same_kind):
         for index, part in enumerate(come):
@@ -274,7 +274,7 @@ def _part_change(what: str, part: _Part) -> str:
 
 
 def _shown(part: _Part) -> str:
-    """The text of a part that is not a step. For a base the record has only the word "base"."""
+    """Return the text of a part that is not a step. For a base the record has only the word "base"."""
     return part.text.replace(_BASE, "base image ", 1) if part.text.startswith(_BASE) else part.text
 
 

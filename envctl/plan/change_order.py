@@ -49,7 +49,7 @@ def in_order(
 
 
 def stuck(changes: Sequence[Change], observed: Observed, plan: Plan) -> Sequence[str]:
-    """The resources that changes take from services that are not in the plan, in words."""
+    """Return the resources that changes take from services that are not in the plan, in words."""
     units = {unit.name: unit for unit in plan.units}
     return [
         f"{handover.giver} still has what {handover.taker} takes: {_and(handover.what)}"
@@ -82,7 +82,7 @@ def _handovers(
 
 
 def _stopped(changes: Sequence[Change], handovers: Sequence[_Handover]) -> list[str]:
-    """The units that have to be stopped first, because their own change and another one wait for each other."""
+    """Return the units that have to be stopped first, because their own change and another one wait for each other."""
     needs = {change.key: set(change.needs) for change in changes}
     for handover in handovers:
         needs[handover.taker].add(handover.giver)
@@ -95,7 +95,7 @@ def _stopped(changes: Sequence[Change], handovers: Sequence[_Handover]) -> list[
 
 
 def _reached(start: str, needs: Mapping[str, set[str]]) -> set[str]:
-    """All that a change waits for, directly or through others."""
+    """Return all that a change waits for, directly or through others."""
     seen: set[str] = set()
     todo = [start]
     while todo:
@@ -149,7 +149,7 @@ def _linked(change: Change, handovers: Sequence[_Handover], stops: Mapping[str, 
 
 
 def _sorted(changes: Sequence[Change]) -> tuple[Change, ...]:
-    """The changes, each after those it needs, otherwise in the same order."""
+    """Return the changes, each after those it needs, otherwise in the same order."""
     place = {change.key: index for index, change in enumerate(changes)}
     waiting: dict[str, list[int]] = {}
     missing = [0] * len(changes)

@@ -47,7 +47,7 @@ def ended_with(state: UnitState) -> str:
 
 
 def remedy(state: UnitState) -> str:
-    """What to do about it; "" if that is unknown."""
+    """Return what to do about it; "" if that is unknown."""
     if state.status is Status.OOM_KILLED:
         return "raise `resources.memory` of the service"
     return ""

@@ -22,7 +22,7 @@ FieldDifferences: TypeAlias = Iterator[FieldDifference]
 def other_differences(
     what: str, was: Any, now: Any, path: tuple[str | int, ...], *, known: Sequence[str]
 ) -> FieldDifferences:
-    """What differs in the keys that are not `known`: those without words of their own."""
+    """Yield the differences in keys that are not `known`, which have no wording of their own."""
     for key in sorted({*was, *now} - {"is", *known}):
         if was.get(key) != now.get(key):
             texts = value_text(was.get(key)), value_text(now.get(key))

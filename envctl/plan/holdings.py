@@ -36,7 +36,7 @@ class Holding:
 
 
 def planned_holdings(unit: Unit) -> frozenset[Holding]:
-    """What a unit of the plan will have."""
+    """Return the resources that a unit of the plan will have."""
     run: Run = unit.run
     return frozenset(
         [
@@ -48,7 +48,7 @@ def planned_holdings(unit: Unit) -> frozenset[Holding]:
 
 
 def observed_holdings(state: UnitState) -> frozenset[Holding]:
-    """What an existing unit has, as recorded and as observed."""
+    """Return the resources of an existing unit, as recorded and as observed."""
     if state.status in _NOTHING_HELD:
         return frozenset()
     names = {state.name, state.service}

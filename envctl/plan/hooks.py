@@ -18,7 +18,7 @@ from envctl.plan.text import argv_text
 
 
 def digests(unit: Unit) -> tuple[str, ...]:
-    """What each after_start hook is noted as when it has run: a digest of it and of all before it."""
+    """Return the digest under which each after_start hook is recorded: a hash of it and of all before it."""
     hook_digests: list[str] = []
     for argv in unit.hooks.after_start:
         hook_digests.append(digest([hook_digests[-1] if hook_digests else "", argv]))
@@ -55,7 +55,7 @@ def _path(index: int) -> str:
 
 
 def cause(unit: Unit, state: UnitState) -> str:
-    """Why hooks have to run, in words; "" if none has to."""
+    """Describe why hooks have to run; "" if none has to."""
     index = first_due(unit, state)
     hooks = unit.hooks.after_start
     if index == len(hooks):

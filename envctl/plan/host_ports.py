@@ -42,19 +42,19 @@ def port_key(unit: str, port: Port) -> str:
 
 
 def open_ports(plan: Plan) -> tuple[OpenPort, ...]:
-    """The ports of the plan's units for which no host port is set."""
+    """Return the ports of the plan's units for which no host port is set."""
     return tuple(
         OpenPort(unit.name, port) for unit in plan.units for port in unit.run.ports if not port.host
     )
 
 
 def fixed_ports(plan: Plan) -> frozenset[int]:
-    """The ports of the host that the spec names."""
+    """Return the ports of the host that the spec names."""
     return frozenset(port.host for unit in plan.units for port in unit.run.ports if port.host)
 
 
 def with_host_ports(plan: Plan, chosen: Mapping[str, int]) -> Plan:
-    """The plan with the ports of the host that were chosen, by key, also where values refer to them.
+    """Return the plan with the ports of the host that were chosen, by key, also where values refer to them.
 
     A port that is not among them stays open, and a reference to it stays as it is written.
     """
@@ -90,7 +90,7 @@ def _with_references(unit: Unit, numbers: Mapping[tuple[str, int], int]) -> Unit
 
 
 def _values(process: Process) -> Iterator[str]:
-    """The values of a process in which the spec may refer to ports."""
+    """Yield the values of a process in which the spec may refer to ports."""
     yield from process.env.values()
     yield from process.argv or ()
 
@@ -150,20 +150,20 @@ def _number(text: str) -> int:
 
 
 def ports_of_units(observed: Observed) -> dict[str, int]:
-    """The ports of the host that existing units were made with, by key."""
+    """Return the ports of the host that existing units were made with, by key."""
     return {
         key: number for state in observed.units.values() for key, number in _ports_of(state).items()
     }
 
 
 def missing_ports(plan: Plan, observed: Observed) -> dict[str, int]:
-    """The ports that the plan leaves open and that existing units were made with."""
+    """Return the ports that the plan leaves open and that existing units were made with."""
     existing = ports_of_units(observed)
     return {port.key: existing[port.key] for port in open_ports(plan) if port.key in existing}
 
 
 def ports_in_use(observed: Observed) -> dict[str, int]:
-    """The ports that units have now. A running unit that has lost its port does not have it.
+    """Return the ports that units have now. A running unit that has lost its port does not have it.
 
     A unit that is neither running nor ended, such as a paused one, keeps its ports although the engine lists none.
     """
@@ -199,7 +199,7 @@ def _ports_of(state: UnitState) -> dict[str, int]:
 
 
 def portable_ports(plan: Plan) -> dict[str, int]:
-    """A host port for each open port, by key: the same in every checkout, and each only once."""
+    """Return a host port for each open port, by key: the same in every checkout, and each only once."""
     name = f"{plan.scope.project}-{plan.scope.environment}"
     used = set(fixed_ports(plan))
     chosen: dict[str, int] = {}
@@ -213,7 +213,7 @@ def portable_ports(plan: Plan) -> dict[str, int]:
 
 
 def with_portable_references(plan: Plan) -> Plan:
-    """The plan in which the ports that values refer to are fixed, and all others open as before."""
+    """Return the plan in which the ports that values refer to are fixed, and all others open as before."""
     referenced = {
         reference
         for unit in plan.units

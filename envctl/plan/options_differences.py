@@ -13,12 +13,12 @@ _NAMESPACES: Final = ("cgroupns", "ipc", "network_mode", "pid", "userns_mode", "
 
 
 def options(old: Any, new: Any) -> FieldDifferences:
-    """What differs between the options as they were and as they are."""
+    """Yield the differences between the old and the new options."""
     yield from _below("option", old, new, ("options",))
 
 
 def _below(what: str, old: Any, new: Any, path: tuple[str | int, ...]) -> FieldDifferences:
-    """The differences between two mappings at any depth; for lists, the added and removed items."""
+    """Yield the differences between two mappings at any depth; for lists, the added and removed items."""
     for key in sorted({*old, *new}):
         was, now, here = old.get(key), new.get(key), (*path, key)
         name = f"{what} {word_text(key)}"
@@ -48,7 +48,7 @@ def _items(
 
 
 def _power(path: Sequence[str | int], value: Any) -> str:
-    """Why an option's new value deserves a second look, if it does."""
+    """Return the warning about an option's new value, if it needs one."""
     name = str(path[1]) if len(path) > 1 else ""
     if name == "privileged" and value:
         return "has all powers of root on this host"

@@ -26,7 +26,7 @@ _ENGINES: Final = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock",
 
 
 def ports(old: Any, new: Any) -> FieldDifferences:
-    """The differences between the published ports. A port that other machines can reach is a warning."""
+    """Yield the differences between the published ports. A port that other machines can reach is a warning."""
     index = {id(port): number for number, port in enumerate(new)}
     pairs, gone, come = _port_pairs(old, new)
     for was, port in pairs:
@@ -71,7 +71,7 @@ def _reachability(was: Any, port: Any, path: tuple[str | int, ...]) -> FieldDiff
 
 
 def _port_pairs(old: Any, new: Any) -> tuple[list[tuple[Any, Any]], list[Any], list[Any]]:
-    """The former port of each port: the one with the same host port, otherwise with the same container port. Then the rest."""
+    """Return the former port of each port: the one with the same host port, otherwise with the same container port. Then the rest."""
     gone = [port for port in old if port not in new]
     come = [port for port in new if port not in old]
     pairs: list[tuple[Any, Any]] = []
@@ -106,7 +106,7 @@ def _is_public(port: Any) -> bool:
 
 
 def mounts(old: Any, new: Any) -> FieldDifferences:
-    """What differs between the mounted paths of the host; what gives power over it is a warning."""
+    """Yield the differences between the mounted paths of the host. Access that gives control of the host is a warning."""
     before = {mount_before["target"]: mount_before for mount_before in old}
     for index, mount in enumerate(new):
         target, source = word_text(mount["target"]), word_text(mount["source"])
@@ -141,7 +141,7 @@ def _writable(
 
 
 def volumes(old: Any, new: Any) -> FieldDifferences:
-    """What differs between the volumes."""
+    """Yield the differences between the volumes."""
     before = {volume_before["name"]: volume_before for volume_before in old}
     for volume in new:
         name, path = word_text(volume["name"]), ("volumes", volume["name"])
@@ -162,7 +162,7 @@ def volumes(old: Any, new: Any) -> FieldDifferences:
 
 
 def secrets(old: Any, new: Any) -> FieldDifferences:
-    """The differences between the secrets, without their digests."""
+    """Yield the differences between the secrets, without their digests."""
     before = {secret_before["name"]: secret_before for secret_before in old}
     for index, secret in enumerate(new):
         name, path = f"secret {word_text(secret['name'])}", ("secrets", index)

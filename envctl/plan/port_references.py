@@ -16,18 +16,18 @@ _MARK: Final = re.compile(f"{_BEGIN}([A-Za-z0-9_-]+)\\.([0-9]+){_END}")
 
 
 def port_mark(unit: str, port: int) -> str:
-    """The mark in a value that stands for the host port of a unit's port."""
+    """Return the mark in a value that stands for the host port of a unit's port."""
     return f"{_BEGIN}{unit}.{port}{_END}"
 
 
 def referenced_ports(text: str) -> Iterator[tuple[str, int]]:
-    """The units and their ports that a value refers to."""
+    """Yield the units and their ports that a value refers to."""
     if _BEGIN in text:
         yield from ((match[1], int(match[2])) for match in _MARK.finditer(text))
 
 
 def with_numbers(text: str, numbers: Mapping[tuple[str, int], int]) -> str:
-    """The value with the host ports filled in; unknown ones are written as in the spec."""
+    """Return the value with the host ports filled in; unknown ones are written as in the spec."""
     if _BEGIN not in text:
         return text
 
@@ -39,7 +39,7 @@ def with_numbers(text: str, numbers: Mapping[tuple[str, int], int]) -> str:
 
 
 def as_written(text: str) -> str:
-    """The value as the spec has it."""
+    """Return the value as the spec has it."""
     return _MARK.sub(_written, text) if _BEGIN in text else text
 
 

@@ -49,7 +49,7 @@ def normal(name: str) -> str:
 
 
 def pip_word(word: str) -> Requirement | None:
-    """The requirement in a word or line for pip; None for a path, an address, an option or a condition.
+    """Return the requirement in a word or line for pip; None for a path, an address, an option or a condition.
 
     Addresses may have a password in them, and requirements are shown.
     """
@@ -69,7 +69,7 @@ def pip_word(word: str) -> Requirement | None:
 
 
 def pip_lines(text: str) -> Iterator[Requirement]:
-    """The requirements in the plain lines of a requirements file."""
+    """Yield the requirements in the plain lines of a requirements file."""
     for line in text.replace("\\\n", " ").splitlines():
         requirement = pip_word(line.partition(" #")[0].partition(" --")[0].strip())
         if requirement is not None:
@@ -77,7 +77,7 @@ def pip_lines(text: str) -> Iterator[Requirement]:
 
 
 def npm_dependencies(text: str) -> Iterator[Requirement]:
-    """The runtime dependencies of a package.json, by name, without those from other sources than the registry."""
+    """Yield the runtime dependencies of a package.json, by name, without those from other sources than the registry."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):

@@ -38,7 +38,7 @@ class FoundEnvironment:
     units: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     running: tuple[str, ...] = ()
-    """The units whose container or machine runs, as far as the engine's list tells."""
+    """The units whose container or machine runs, as far as the engine's list shows."""
 
     @property
     def where(self) -> str:

@@ -10,7 +10,7 @@ from envctl.plan.state import Status, UnitState
 
 
 def pending_action(unit: Unit, state: UnitState) -> tuple[Action, str] | None:
-    """The necessary action and its cause in words; None if nothing is necessary."""
+    """Return the necessary action and its cause in words; None if nothing is necessary."""
     if unit.kind is Kind.TASK and state.status.is_over:
         return _of_ended_task(state)
     text = _not_running(unit, state)
@@ -34,7 +34,7 @@ def _of_ended_task(state: UnitState) -> tuple[Action, str] | None:
 
 
 def _not_running(unit: Unit, state: UnitState) -> str:
-    """Why its process does not run, or may not; "" if it does, or the engine is about to start it."""
+    """Describe why its process does not run, or may not run; "" if it runs, or the engine is about to start it."""
     match state.status:
         case Status.CREATED:
             return "it never ran" if unit.kind is Kind.TASK else "it was never started"

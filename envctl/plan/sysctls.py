@@ -1,6 +1,6 @@
 """The kernel's settings that are compared: those of a unit's own, and those of the machine or host it is on.
 
-The one table of it; docs/how-to/parity.md is generated from it.
+This is the only such table; docs/how-to/parity.md is generated from it.
 """
 
 from __future__ import annotations

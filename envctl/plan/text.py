@@ -54,18 +54,18 @@ _ROUGH = ("kB", "MB", "GB", "TB")
 
 
 def shown(value: object) -> str:
-    """A value on one line: JSON, so that control characters cannot reach a terminal."""
+    """Return a value on one line: JSON, so that control characters cannot reach a terminal."""
     text = json.dumps(value, ensure_ascii=False)
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
 def _escaped(char: str) -> str:
-    """A character as JSON writes it; DEL, which JSON would leave, too."""
+    """Return a character as JSON writes it; DEL, which JSON would leave, too."""
     return json.dumps(char)[1:-1] if not char.isascii() else f"\\u{ord(char):04x}"
 
 
 def size_text(count: int) -> str:
-    """A number of bytes in the largest unit that it is a whole number of: two that differ never look the same."""
+    """Return a number of bytes in the largest unit that it is a whole number of: two that differ never look the same."""
     unit = 0
     while count and count % 1024 == 0 and unit < len(_UNITS) - 1:
         count, unit = count // 1024, unit + 1
@@ -75,7 +75,7 @@ def size_text(count: int) -> str:
 
 
 def rough_size(count: int) -> str:
-    """A number of bytes for readers, such as 212 MB."""
+    """Return a number of bytes for readers, such as 212 MB."""
     if count < 1000:
         return f"{count} bytes" if count != 1 else "1 byte"
     power = min((len(str(count)) - 1) // 3, len(_ROUGH))
@@ -90,7 +90,7 @@ def first_lines(lines: Sequence[str], most: int) -> list[str]:
 
 
 def argv_text(argv: Sequence[str]) -> str:
-    """A command on one line; a shell script shows as its first line."""
+    """Return a command on one line; a shell script shows as its first line."""
     if list(argv[:2]) in (["/bin/sh", "-ec"], ["/bin/sh", "-c"]) and len(argv) == 3:
         first, *more = argv[2].strip().splitlines() or [""]
         return f"sh: {shown(first)[1:-1]}" + (" …" if more else "")
@@ -140,7 +140,7 @@ def source_text(source: Source) -> str:
 
 
 def plan_text(plan: Plan) -> str:
-    """The whole plan with one line per item. Unit tests of the pure stages compare this text."""
+    """Return the whole plan with one line per item. Unit tests of the pure stages compare this text."""
     return "\n".join(_plan_lines(plan)) + "\n"
 
 
@@ -233,7 +233,7 @@ def change_rows(changes: Sequence[Change]) -> Iterator[tuple[str, Cause]]:
 
 
 def summary_text(changes: Sequence[Change]) -> str:
-    """How many changes of each kind a plan has: "1 to build, 2 to create"."""
+    """Count the changes of each kind in a plan: "1 to build, 2 to create"."""
     counts: dict[str, int] = {}
     for change in changes:
         name = "run hooks of" if change.action is Action.HOOK else change.action
@@ -242,7 +242,7 @@ def summary_text(changes: Sequence[Change]) -> str:
 
 
 def warning_text(cause: Cause) -> str:
-    """The warning that follows a cause."""
+    """Return the warning that follows a cause."""
     return f"  ! {cause.warning}" if cause.warning else ""
 
 

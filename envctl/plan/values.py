@@ -9,7 +9,7 @@ from envctl.plan.text import shown
 
 _LENGTH: Final = 60
 _BEFORE: Final = 12
-"""How much of what two long texts have in common is shown before what differs."""
+"""The number of common characters that are shown before the difference of two long texts."""
 
 
 def word_text(value: object) -> str:

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 NO_ARGS: Final[Mapping[str, str]] = MappingProxyType({})
 _INLINE: Final = "inline Dockerfile"
-"""What an inline Dockerfile is called in place of its path."""
+"""The name of an inline Dockerfile, used instead of a path."""
 _SYSTEM_USERS = ("root",)
 _FIRST_UID = 20_000
 _UIDS = 30_000

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def owner_of(root: Path) -> tuple[int, int] | None:
-    """The uid and gid of the project folder's owner. None if that is root: a service must not become root by accident."""
+    """Return the uid and gid of the project folder's owner. None if that is root: a service must not become root by accident."""
     status = root.stat()
     return (status.st_uid, status.st_gid) if status.st_uid else None
 
 
 def host_users(services: Mapping[str, ServiceData], root: Path) -> frozenset[str]:
-    """The names of these users: the spec says so, or a service of theirs can write to a mount of the project.
+    """Return the names of these users: the spec says so, or a service of theirs can write to a mount of the project.
 
     Users of one name are one user, whichever service they are of.
     """

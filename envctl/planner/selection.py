@@ -12,7 +12,7 @@ from envctl.suggest import did_you_mean
 
 
 def needed_services(resolved: Resolved, services: Sequence[str]) -> frozenset[str]:
-    """These services and all their dependencies, without unknown names."""
+    """Return these services and all their dependencies, without unknown names."""
     declared = resolved.data["services"]
     names = (name for name in services if name in declared)
     return _closure(names, lambda name: declared[name]["depends_on"])
@@ -21,7 +21,7 @@ def needed_services(resolved: Resolved, services: Sequence[str]) -> frozenset[st
 def inactive_services(
     resolved: Resolved, profiles: Collection[str], services: Sequence[str]
 ) -> frozenset[str]:
-    """The services that are left out: none of their profiles was chosen, and no other service needs them.
+    """Return the services that are left out: none of their profiles was chosen, and no other service needs them.
 
     `services` were asked for by name. UsageError for a profile that no service has.
     """
@@ -43,7 +43,7 @@ def inactive_services(
 
 
 def select(plan: Plan, services: Sequence[str]) -> Plan:
-    """The plan of these services and their dependencies; the whole plan if none are given. UsageError for an unknown one."""
+    """Return the plan of these services and their dependencies; the whole plan if none are given. UsageError for an unknown one."""
     if not services:
         return plan
     units = {unit.service: unit for unit in plan.units}

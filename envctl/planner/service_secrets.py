@@ -16,12 +16,12 @@ _FOLDER: Final = "/run/secrets"
 
 
 def plain_env(service: ServiceData) -> Mapping[str, str]:
-    """The variables whose values are in the spec."""
+    """Return the variables whose values are in the spec."""
     return {name: value for name, value in service["env"].items() if isinstance(value, str)}
 
 
 def secret_env(service: ServiceData) -> Mapping[str, str]:
-    """The variables that are made of secrets, by name their templates."""
+    """Return the variables that are made of secrets, by name their templates."""
     from envctl.definition.keys.service_values import as_template
 
     return {
@@ -32,7 +32,7 @@ def secret_env(service: ServiceData) -> Mapping[str, str]:
 
 
 def secrets(context: ServiceContext) -> tuple[Secret, ...]:
-    """The secrets of a service. A secret that is used only in variables is a hidden file, from which the variables are set."""
+    """Return the secrets of a service. A secret that is used only in variables is a hidden file, from which the variables are set."""
     service, declared = context.service, context.resolved.data["secrets"]
     targets = {use["name"]: use["target"] for use in service["secrets"]}
     for template in secret_env(service).values():

@@ -98,7 +98,7 @@ def _run(context: ServiceContext) -> Run:
 
 
 def _user(context: ServiceContext) -> str | None:
-    """The user of the process. A ready image may have no user with the owner's uid and gid, so the numbers are used."""
+    """Return the user of the process. A ready image may have no user with the owner's uid and gid, so the numbers are used."""
     user = context.service["user"]
     is_built = context.service["base"] is not None
     if is_built or user is None or user["uid"] != "host" or context.owner is None:

@@ -324,7 +324,7 @@ def _source_causes(unit: Unit, state: UnitState, observed: Observed) -> tuple[Ca
 
 
 def _build_causes(unit: Unit, state: UnitState | None, observed: Observed) -> tuple[Cause, ...]:
-    """How the build differs from the one that made the unit, as far as the old image records it."""
+    """Return how the build differs from the one that made the unit, as far as the old image records it."""
     source = unit.source
     where = source.where or unit.where
     if state is None or state.build == getattr(source, "digest", ""):

@@ -21,7 +21,7 @@ def down_summary(
     *,
     secrets: bool = False,
 ) -> str:
-    """What these changes removed, and which of these volumes stay; "" if there was nothing.
+    """Summarize what these changes removed, and which of these volumes stay; "" if nothing existed.
 
     `sizes` are the known sizes of volumes in bytes; `secrets` is whether the generated secrets were deleted, too.
     """

@@ -153,7 +153,7 @@ class _Executor:
                 self._give_up(change, blocker)
 
     def _blocker(self, change: Change) -> str | None:
-        """The name of the failed dependency; "" if the change may start, None if it has to wait."""
+        """Return the name of the failed dependency; "" if the change may start, None if it has to wait."""
         for need in change.needs:
             if self._phases.get(need) is Phase.FAILED:
                 return need

@@ -64,7 +64,7 @@ class LiveFile:
 
 
 def owner_in(identity: str) -> str:
-    """The owner that a file's identity names."""
+    """Return the owner that a file's identity names."""
     return identity.split(" ")[2]
 
 
@@ -108,12 +108,12 @@ class LiveDecision:
 
 
 def first_live(steps: Sequence[Step]) -> int:
-    """The index of the first step whose files can be put in place."""
+    """Return the index of the first step whose files can be put in place."""
     return max((index + 1 for index, step in enumerate(steps) if isinstance(step, USES)), default=0)
 
 
 def live_files(unit: Unit) -> Mapping[str, LiveFile]:
-    """The files that can be put in place, by path, each as its last step has it."""
+    """Return the files that can be put in place, by path, each as its last step has it."""
     if not isinstance(unit.source, Build):
         return {}
     steps = unit.source.steps
@@ -127,7 +127,7 @@ def live_files(unit: Unit) -> Mapping[str, LiveFile]:
 
 
 def known(unit: Unit, identity: str) -> KnownFiles:
-    """The known files of a unit that was just created from its build."""
+    """Return the known files of a unit that was just created from its build."""
     files = {path: file.identity for path, file in live_files(unit).items()}
     build = "" if isinstance(unit.source, ReadyImage) else unit.source.digest
     return KnownFiles(identity, build, _shape(unit), _fixed(unit), files)
@@ -162,13 +162,13 @@ def decide(
 
 
 def after_sync(unit: Unit, before: KnownFiles, decision: LiveDecision) -> KnownFiles:
-    """The known files of a unit after files were synced."""
+    """Return the known files of a unit after files were synced."""
     synced = sorted({*before.synced, *decision.put, *decision.remove})
     return replace(known(unit, before.id), synced=tuple(synced))
 
 
 def restarting(unit: Unit, changed: Collection[str]) -> tuple[str, ...]:
-    """Those of these paths that the unit is restarted on."""
+    """Return those of these paths that the unit is restarted on."""
     return tuple(path for path in changed if any(_within(path, place) for place in unit.restart_on))
 
 
@@ -186,7 +186,7 @@ def _why_rebuild(
     before: KnownFiles,
     now: Mapping[str, str],
 ) -> str:
-    """Why files cannot be put in place though the build's last steps have them; "" if they can."""
+    """Describe why files of the build's last steps cannot be put in place; "" if they can."""
     if state.status is not Status.RUNNING:
         return f"it is {state.status}"
     for path in remove:
@@ -208,7 +208,7 @@ def _of_packages(path: str) -> bool:
 
 
 def _earlier_paths(unit: Unit) -> Collection[str]:
-    """The targets of the steps before the last copy steps."""
+    """Return the targets of the steps before the last copy steps."""
     assert isinstance(unit.source, Build)  # others have no files that are put in place
     steps = unit.source.steps
     return {
@@ -237,7 +237,7 @@ def _shape(unit: Unit) -> str:
 
 
 def _blank_digest(build: Build) -> str:
-    """The digest of a build without the content of its files and those of its stages."""
+    """Return the digest of a build without the content of its files and those of its stages."""
     digests: dict[str, str] = {}
     # Each stage comes before those that copy from it.
     for one_build in (*(stage.build for stage in build.stages), build):
@@ -258,7 +258,7 @@ def is_spec(path: str) -> bool:
 
 
 def _blank(step: Step, digests: Mapping[str, str]) -> Step:
-    """The step without the content of files; `digests` are the blank ones of stages."""
+    """Return the step without the content of files; `digests` are the blank ones of stages."""
     if isinstance(step, CopyFiles):
         return replace(step, content="")
     if isinstance(step, CopyFromStage):
@@ -267,7 +267,7 @@ def _blank(step: Step, digests: Mapping[str, str]) -> Step:
 
 
 def _fixed(unit: Unit) -> str:
-    """The content of files that are not put in place."""
+    """Return the content of files that are not put in place."""
     source = unit.source
     if isinstance(source, DockerfileBuild):
         return f"{source.content} {source.dockerfile_digest}"
@@ -288,7 +288,7 @@ def _fixed(unit: Unit) -> str:
 
 
 def _everything(step: CopyFiles | WriteFile) -> Iterator[tuple[str, ContextFile]]:
-    """The files, links and folders that a step creates, with the path of each in the unit."""
+    """Yield the files, links and folders that a step creates, with the path of each in the unit."""
     if isinstance(step, CopyFiles):
         target = view(step)["target"]
         for entry in step.tree.entries:

@@ -24,7 +24,7 @@ _FOLDER: Final = "synced"
 
 
 def load(root: Path, target: str) -> Mapping[str, KnownFiles]:
-    """The records of a target's units, by name."""
+    """Return the records of a target's units, by name."""
     folder = existing_folder(root, _FOLDER)
     if folder is None:
         return {}

@@ -1,4 +1,4 @@
-"""What becomes of data: which volumes are new, which stay and are used by nothing, and what to know of both. Pure."""
+"""Notes about volumes: which are new, and which stay although nothing uses them. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class VolumeNote:
     where: Place | None = None
 
     def data(self) -> Mapping[str, Any]:
-        """The note as JSON types."""
+        """Return the note as JSON types."""
         return {
             "volume": self.volume,
             "state": str(self.state),
@@ -50,7 +50,7 @@ class VolumeNote:
 
 
 def unused(plan: Plan, observed: Observed) -> tuple[str, ...]:
-    """The existing volumes that no unit of the plan uses; empty if the plan is only a part of the spec."""
+    """Return the existing volumes that no unit of the plan uses; empty if the plan is only a part of the spec."""
     if plan.left_out or plan.inactive:
         return ()
     units = {unit.name: unit for unit in plan.units}
@@ -68,7 +68,7 @@ def _is_used(name: str, plan: Plan, units: Mapping[str, Unit]) -> bool:
 
 
 def backend_notes(backend: Backend, plan: Plan, observed: Observed) -> tuple[VolumeNote, ...]:
-    """The notes about an environment's volumes before it is brought up, from its backend."""
+    """Return the notes about an environment's volumes before it is brought up, from its backend."""
     if not isinstance(backend, KeepsVolumes):
         return notes(plan, observed, image_volumes={}, sizes={})
     return notes(
@@ -86,7 +86,7 @@ def notes(
     image_volumes: Mapping[str, tuple[Volume, ...] | None],
     sizes: Mapping[str, int],
 ) -> tuple[VolumeNote, ...]:
-    """The notes about an environment's volumes before it is brought up."""
+    """Return the notes about an environment's volumes before it is brought up."""
     left = unused(plan, observed)
     renamed = dict(_renamed(plan, observed, left))
     return (
@@ -98,7 +98,7 @@ def notes(
 
 
 def unused_note(name: str, size: int | None = None) -> VolumeNote:
-    """The note about a volume that no unit uses any more."""
+    """Return the note about a volume that no unit uses any more."""
     text = f"volume {name} is no longer in the spec; it stays{_of(size)}: {_DELETES}"
     return VolumeNote(name, VolumeState.UNUSED, text, size)
 
@@ -148,7 +148,7 @@ def _before(unit: Unit, observed: Observed) -> Mapping[str, str]:
 def _image_volumes(
     plan: Plan, observed: Observed, image_volumes: Mapping[str, tuple[Volume, ...] | None]
 ) -> Iterator[VolumeNote]:
-    """What images declare as volumes and the spec does not name."""
+    """Yield notes about volumes that images declare and the spec does not name."""
     for unit in plan.units:
         declared = {volume.name for volume in image_volumes.get(unit.name) or ()}
         targets = {volume.target for volume in unit.run.volumes}
@@ -200,5 +200,5 @@ def _place(unit: Unit, volume: str) -> Place | None:
 
 
 def _of(size: int | None) -> str:
-    """A size for readers, in parentheses."""
+    """Return a size for readers, in parentheses."""
     return "" if size is None else f" ({rough_size(size)})"

@@ -10,7 +10,7 @@ from envctl.errors import EnvctlError
 from envctl.host.worker_threads import Crew
 
 Handler: TypeAlias = Callable[[EnvctlError | None], None]
-"""What is called in the caller's thread when work is done, with its error if it failed."""
+"""Called in the caller's thread when work is done, with its error if it failed."""
 
 
 class WorkResults:
