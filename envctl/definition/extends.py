@@ -73,8 +73,8 @@ class _Extension:
             if parent is None:
                 self.done[name] = self._first(name, node)
                 del chain[name]
-                break
-            name = parent
+            else:
+                name = parent
         result = self.done[name]
         if name in self.orphans:
             self.orphans.update(chain)
@@ -131,6 +131,7 @@ class _Extension:
             self.problems.add(
                 position, f"services.{name}.with: expected a mapping, got {describe(arguments)}"
             )
+            self.problems.suppress(arguments.position)  # where it stays, it is read further on
         elif entry_name(node.get("extends")) is None:
             self.problems.add(
                 position,

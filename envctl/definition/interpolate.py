@@ -112,7 +112,7 @@ class Interpolation:
         node = self.declared[name]
         if name in self.overrides or not isinstance(node, ScalarNode) or name in self.values:
             return iter(())
-        names = (match[1] for match in _DOLLAR.finditer(node) if match[1])
+        names = (match[1] for match in _DOLLAR.finditer(node))
         return iter([reference for reference in names if reference in self.declared])
 
     def _value(self, name: str) -> ScalarNode:

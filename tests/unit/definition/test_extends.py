@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from envctl.definition.keys.service import ServiceData
 from tests.unit.definition.helpers import HEAD, load, problems
 
@@ -126,3 +128,54 @@ def test_a_key_for_anchors_is_a_mistake_in_a_service_whether_it_extends_another_
     messages = [problem.message for problem in problems(tmp_path, SPEC + more)]
 
     assert messages == ["services.worker has no key 'x-note'", "services.other has no key 'x-note'"]
+
+
+@pytest.mark.parametrize(
+    ("service", "message", "column"),
+    [
+        ("{extends: [web], command: [x]}", "extends: expected a service's name, got a list", 7),
+        ("{extends: {a: b}, command: [x]}", "extends: expected a service's name, got a mapping", 7),
+        ("{extends: web, ports: [], with: text}", "with: expected a mapping, got 'text'", 32),
+        ("{command: [x], with: text}", "with: expected a mapping, got 'text'", 21),
+        ("{extends: web, ports: [], with: null}", "with: expected a mapping, got nothing", 32),
+    ],
+)
+def test_what_is_no_name_and_what_is_no_parameters_is_told_once(
+    tmp_path: Path, service: str, message: str, column: int
+) -> None:
+    (found,) = problems(tmp_path, f"{SPEC}  w: {service}\n")
+    assert found.message == f"services.w.{message}"
+    assert str(found.where) == f"envctl.yaml:10:{column}"
+
+
+@pytest.mark.parametrize("parameters", ["text", "[one]"])
+def test_an_overlay_replaces_parameters_by_others_or_by_none_and_by_nothing_else(
+    tmp_path: Path, parameters: str
+) -> None:
+    spec = SPEC + "  w: {command: [x], with: {mode: fast}}\n"
+    assert problems(tmp_path, spec, dev="services: {w: {with: null}}\n") == ()
+    (found,) = problems(tmp_path, spec, dev=f"services: {{w: {{with: {parameters}}}}}\n")
+    assert found.message.startswith("services.w.with: expected a mapping, got ")
+
+
+def test_what_extends_a_service_that_extends_nothing_known_is_not_told_of_besides(
+    tmp_path: Path,
+) -> None:
+    found = problems(
+        tmp_path, "project: shop\nservices:\n  a: {extends: nope}\n  b: {extends: a}\n"
+    )
+    assert [one.message for one in found] == ["services.a.extends: no such service: 'nope'"]
+
+
+def test_a_service_is_not_taken_to_mean_itself(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, SPEC + "  worker1: {extends: worker2, command: [x]}\n")
+    assert "worker1" not in found.hint
+
+
+def test_a_service_that_another_extends_counts_once_against_the_bound(tmp_path: Path) -> None:
+    texts = ", ".join(f"A{number}: *long" for number in range(5))
+    large = f"x-long: &long {'x' * 1_000_000}\n" + SPEC
+    large += f"  large: {{command: [x], env: {{{texts}}}}}\n"
+    nothing = ", ".join(f"A{number}: y" for number in range(5))
+    small = f"  small: {{extends: large, env: {{{nothing}}}}}\n"
+    assert problems(tmp_path, large + small) == ()

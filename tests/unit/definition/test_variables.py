@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from envctl.definition.interpolate import Interpolation, escape
 from envctl.definition.problems import Problems
-from envctl.definition.tree import MapNode, ScalarNode
+from envctl.definition.tree import ListExtension, MapNode, ScalarNode
 from envctl.errors import SpecError, UsageError
 from tests.unit.definition.helpers import HEAD, load, problems
 
@@ -154,3 +154,50 @@ def test_what_is_escaped_comes_out_as_it_was(text: str) -> None:
     node = interpolation.node(ScalarNode(escape(text), ("file", 1, 1)))
     assert node == text
     assert not interpolation.problems.entries
+
+
+def test_setting_a_variable_where_none_is_declared_says_where_to_declare_it(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(
+            tmp_path,
+            SPEC.replace("vars: {level: base}", "vars: {}").replace("${level}", ""),
+            sets={"level": "x"},
+        )
+    assert caught.value.hint == "declare it under vars"
+
+
+@pytest.mark.parametrize("template", ["['${level}']", "{a: '${level}'}"])
+def test_a_template_that_is_no_text_is_a_mistake(tmp_path: Path, template: str) -> None:
+    found = problems(tmp_path, SPEC.replace("'<${level}>'", f"{{template: {template}}}"))
+    assert [one.message.partition(":")[0] for one in found] == ["services.web.env.L.template"]
+
+
+def test_an_added_element_may_be_a_variable(tmp_path: Path) -> None:
+    text = HEAD + "vars: {more: git}\nservices: {web: {command: [x], packages: [curl]}}\n"
+    overlay = "services: {web: {packages: !append ['${more}']}}\n"
+    packages = load(tmp_path, text, dev=overlay).data["services"]["web"]["packages"]
+    assert packages == ["curl", "git"]
+
+
+@pytest.mark.parametrize(("services", "fits"), [(1, True), (2, True), (3, False)])
+def test_the_bound_is_of_what_variables_add_to_all_services(
+    tmp_path: Path, services: int, fits: bool
+) -> None:
+    text = HEAD + f"vars: {{big: {'x' * 750_000}}}\nservices:\n"
+    uses = ", ".join(f"V{number}: '${{big}}'" for number in range(5))
+    for number in range(services):
+        text += f"  w{number}: {{command: [x], env: {{{uses}}}}}\n"
+    assert [one.message for one in problems(tmp_path, text)] == (
+        [] if fits else ["variables make the spec longer than 8,388,608 characters"]
+    )
+
+
+def test_an_added_element_may_be_a_variable_where_nothing_else_is_merged() -> None:
+    at = ("envctl.yaml", 1, 1)
+    declared = MapNode(at)
+    declared.put("more", ScalarNode("git", at), at)
+    filled = Interpolation(declared, sets={}, environ={}, problems=Problems())
+    one = ListExtension(at, [ScalarNode("${more}", at)], [ScalarNode("$$", at)])
+    new = filled.node(one)
+    assert isinstance(new, ListExtension)
+    assert (new.before, new.after) == (["git"], ["$"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from envctl.errors import EnvctlError
@@ -24,7 +26,8 @@ def test_a_folder_is_its_own_checkout_and_nothing_is_written_to_know_that(tmp_pa
 def test_a_moved_folder_has_the_id_and_the_state_of_the_former_one_and_moves_on(tmp_path):
     old, new, third = (tmp_path / name for name in ("old", "new", "third"))
     (private_folder(old, "secrets", "dev") / "key").write_text("k")
-    (private_folder(old, "cache") / "x").write_text("")
+    for name in ("cache", "locks"):
+        (private_folder(old, name) / "x").write_text("")
     (private_folder(old) / "allowed.json").write_text("{}")
     private_folder(new, "secrets")
 
@@ -36,6 +39,9 @@ def test_a_moved_folder_has_the_id_and_the_state_of_the_former_one_and_moves_on(
     assert state_path(new, "secrets", "dev", "key").read_text() == "k"
     # What was allowed to a folder was allowed to that folder.
     assert not state_path(new, "allowed.json").exists()
+    # What was kept to be quick, and locks, are of the place.
+    assert not state_path(new, "cache", "x").exists()
+    assert not state_path(new, "locks", "x").exists()
     adopt(new, str(old), third)
     assert homes()[scope.project_id] == (str(old), str(third))
     assert state_path(third, "secrets", "dev", "key").read_text() == "k"
@@ -69,6 +75,32 @@ def test_what_comes_to_the_place_of_a_folder_that_was_moved_is_another_checkout(
     third = tmp_path / "third"
     adopt(old, home_of(old), third)
     assert home_of(third) == scope.home
+
+
+def test_each_checkout_is_told_by_its_id_with_its_home_and_where_it_is_now(tmp_path):
+    old, new, other = (tmp_path / name for name in ("old", "new", "other"))
+    for folder in (old, other):
+        private_folder(folder)
+    adopt(old, str(old), new)
+    # The former place is a checkout of its own, under a name that no folder has.
+    left = home_of(old)
+
+    assert homes() == {
+        identify(str(other)): (str(other), str(other)),
+        identify(str(old)): (str(old), str(new)),
+        identify(left): (left, str(old)),
+    }
+    assert identify(str(old)) == hashlib.sha256(str(old).encode()).hexdigest()[:8]
+
+
+def test_of_two_folders_with_one_home_the_moved_one_is_told(tmp_path):
+    # Such as after the state of a host was put together from two backups.
+    old, new = tmp_path / "old", tmp_path / "new"
+    private_folder(old)
+    (private_folder(new) / "home").write_text(f"{old}\n")
+    (private_folder(new) / "home").chmod(0o600)
+
+    assert homes() == {identify(str(old)): (str(old), str(new))}
 
 
 def test_state_of_a_folders_own_is_not_replaced(tmp_path):

@@ -189,3 +189,128 @@ def test_an_image_that_was_made_again_takes_the_place_of_the_one_that_is_kept(st
     (one,) = store.find(IMAGE, "own", "digest")
     assert one.image == leaving.image
     assert store.path(one).read_text() == leaving.image
+
+
+def sha512(content):
+    return f"sha512-{base64.b64encode(hashlib.sha512(content.encode()).digest()).decode()}"
+
+
+GOOD = sha512("good")
+FETCHED = [
+    (
+        Manifest({"zsh": "2 hold", "apt": "1"}),
+        {**deb("zsh", "2"), **deb("apt")},
+        ("deb", "apt=1", "zsh=2"),
+        "2 packages",
+        [(DEB, "apt", "1"), (DEB, "zsh", "2 hold")],
+    ),
+    (
+        wheel_manifest(flask="3.1", click="8"),
+        {"flask-3.1-py3-none-any.whl": "x", "click-8-py3-none-any.whl": "x"},
+        ("wheel", "/opt/web/bin/python", "click==8", "flask==3.1"),
+        "2 wheels of /opt/web",
+        [(WHEEL, "click", "8"), (WHEEL, "flask", "3.1")],
+    ),
+    (
+        Manifest({}, {"/usr/lib/python3/dist-packages": {"flask": "3.1 sha256:x"}}),
+        {"flask-3.1-py3-none-any.whl": "x"},
+        ("wheel", "python3", "flask==3.1"),
+        "1 wheels of /usr/lib/python3/dist-packages",
+        [(WHEEL, "flask", "3.1")],
+    ),
+    (
+        Manifest({}, {}, {"/srv": {"left-pad": f"1.3.0 {GOOD}"}}),
+        {"one": "good"},
+        ("npm", "left-pad@1.3.0"),
+        "1 packages of npm",
+        [(NPM, "left-pad", GOOD)],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "files", "words", "told", "expected"),
+    FETCHED,
+    ids=["debs", "wheels of a venv", "wheels of the distribution", "npm"],
+)
+def test_what_is_missing_is_asked_for_by_its_locked_version_and_only_once(
+    store, manifest, files, words, told, expected
+):
+    progress = []
+    some = Fetcher(leaving := Leaving(**files), store, progress.append)
+
+    some.fetch_all("web:1", manifest, but={})
+
+    assert leaving.words == words
+    assert kept(store) == expected
+    assert [one.text for one in progress] == [f"web:1: fetching {told}"]
+    leaving.words = ()
+    some.fetch_all("web:1", manifest, but={})
+    assert (leaving.words, len(progress)) == ((), 1)
+    # A file that is gone is fetched again, although the index knows it.
+    store.path(store.find(*expected[-1])[0]).unlink()
+    some.fetch_all("web:1", manifest, but={})
+    assert leaving.words[0] == words[0]
+    assert expected[-1][1] in leaving.words[-1]
+
+
+def test_what_is_stored_with_the_base_is_not_fetched_for_an_image(store):
+    some = fetcher(store, **deb("hello"), **deb("libc6"))
+    some.fetch_all("web:1", Manifest({"libc6": "1", "hello": "1"}), but={"libc6": "1"})
+    assert kept(store) == [(DEB, "hello", "1")]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "missing"),
+    [
+        (Manifest({"zsh": "2", "apt": "1"}), "apt 1\nzsh 2"),
+        (wheel_manifest(flask="3.1"), "flask 3.1"),
+        (Manifest({}, {}, {"/srv": {"left-pad": f"1.3.0 {GOOD}"}}), f"left-pad {GOOD}"),
+    ],
+)
+def test_what_no_mirror_has_any_more_is_told_with_the_way_on(store, manifest, missing):
+    with pytest.raises(EnvctlError, match="no longer available") as caught:
+        fetcher(store).fetch_all("web:1", manifest, but={})
+    assert caught.value.details == missing
+    assert "envctl lock --update" in caught.value.hint
+
+
+@pytest.mark.parametrize(("details", "told"), [("no route", "no route"), ("", "it failed")])
+def test_a_script_that_fails_is_told_with_what_it_said(store, details, told):
+    class Failing(Leaving):
+        def run_script(self, _image, container_script):
+            self.network = container_script.network
+            raise EnvctlError("it failed", details=details)
+
+    with pytest.raises(EnvctlError, match="installed in web:1 cannot be fetched") as caught:
+        Fetcher(failing := Failing(), store, lambda _: None).fetch_debs("web:1", {"apt": "1"})
+
+    assert failing.network
+    assert told in caught.value.details
+    assert "envctl lock --update" in caught.value.hint
+
+
+def test_nothing_is_downloaded_where_nothing_is_asked_for(store):
+    some = Fetcher(leaving := Leaving(), store, lambda _: None)
+    assert some.download_debs("web:1", []) == {}
+    assert leaving.words == ()
+    some = Fetcher(leaving := Leaving(**deb("b"), **deb("a")), store, lambda _: None)
+    assert some.download_debs("web:1", ["b", "a"]) == {"b": "1", "a": "1"}
+    assert leaving.words == ("first", "b", "a")
+
+
+def test_an_image_that_is_kept_is_not_saved_again_unless_its_file_is_gone(store):
+    saved = []
+
+    class Counting(Leaving):
+        def save(self, name, file):
+            saved.append(name)
+            super().save(name, file)
+
+    some = Fetcher(Counting(), store, lambda _: None)
+    some.save_image("own", "digest")
+    some.save_image("own", "digest")
+    assert saved == ["own"]
+    store.path(store.find(IMAGE, "own", "digest")[0]).unlink()
+    some.save_image("own", "digest")
+    assert saved == ["own", "own"]
