@@ -126,6 +126,8 @@ class _Extension:
         arguments = node.get("with")
         if arguments is None or (isinstance(arguments, NullNode) and arguments.replaced):
             return
+        if isinstance(arguments, NullNode) and "extends" not in node:
+            return  # it stays in the service, so its missing value is reported later
         position = node.positions["with"]
         if not isinstance(arguments, MapNode):
             self.problems.add(

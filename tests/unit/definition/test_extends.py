@@ -137,6 +137,7 @@ def test_a_key_for_anchors_is_a_mistake_in_a_service_whether_it_extends_another_
         ("{extends: {a: b}, command: [x]}", "extends: expected a service's name, got a mapping", 7),
         ("{extends: web, ports: [], with: text}", "with: expected a mapping, got 'text'", 32),
         ("{command: [x], with: text}", "with: expected a mapping, got 'text'", 21),
+        ("{command: [x], with: null}", "with has no value", 21),
         ("{extends: web, ports: [], with: null}", "with: expected a mapping, got nothing", 32),
     ],
 )
