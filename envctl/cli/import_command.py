@@ -50,7 +50,6 @@ def import_spec(
 
     Examples:
         envctl import
-        envctl import shop/compose.yaml --dry-run
         envctl import --move-secrets --report import.txt
 
     JSON: an object with `files` (the text of each file by path, and whether it was written), `counts` (the number of
