@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 from pathlib import Path
@@ -28,6 +29,21 @@ TOP = "options: {vagrant: {build: provision}}\n"
 @pytest.fixture
 def project(machines, make_project):
     return make_project(backend="vagrant")
+
+
+STAGED = """
+web:
+  stages:
+    tools:
+      packages: [netcat-openbsd]
+      build:
+        - run: {command: "mkdir /out; sha256sum < /run/secrets/token > /out/sum; command -v nc >> /out/sum; sleep 98790 &",
+                secrets: [token]}
+  build:
+    - run: "! command -v nc; test ! -e /out"
+    - copy_from: {stage: tools, from: /out/sum, to: /srv/}
+  command: [sleep, infinity]
+"""
 
 
 def written(project, code: int, *packages: str) -> None:
@@ -70,5 +86,18 @@ def test_a_failed_or_killed_build_leaves_nothing_and_a_whole_one_is_kept(project
     assert (len(boxes(project)), builders()) == (1, [])
     project.down()
     assert project.up() == ["create web"]
+    project.down(volumes=True)
+    assert left_of(project) == NOTHING
+
+
+def test_a_stage_is_built_in_the_machine_and_only_what_is_copied_stays(project):
+    project.spec(STAGED, top=f"{TOP}secrets: {{token: {{env: TOKEN}}}}\n")
+
+    done = project.cli("up", "dev", environ={"TOKEN": project.name})
+
+    assert done.returncode == 0, done.stderr
+    looks = "cat /srv/sum; command -v nc; ls -d /out /var/tmp/*; ls -A /run/secrets; dpkg -l netcat-openbsd"
+    token = hashlib.sha256(project.name.encode()).hexdigest()
+    assert project.run("web", "sh", "-c", looks)[1] == f"{token}  -\n/usr/bin/nc\n"
     project.down(volumes=True)
     assert left_of(project) == NOTHING

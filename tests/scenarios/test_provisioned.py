@@ -77,17 +77,69 @@ def awkward(make_project):
     return project.spec("web: " + json.dumps(service).replace("$", "$$"))
 
 
+@pytest.fixture
+def staged(make_project):
+    """A project with a stage, a stage that copies from it, and everything that copies may meet."""
+    project = make_project()
+    stages = {
+        "tools": {
+            "packages": ["libcap2-bin"],
+            "build": [
+                {
+                    "run": "mkdir -p /out/sub; echo a > /out/a; chmod 4750 /out/a; cp /bin/true /out/b;"
+                    " setcap cap_net_raw+ep /out/b; ln -s /nowhere /out/l; chmod 700 /out /out/sub;"
+                    " echo c > /out/sub/c; chown 7:8 /out/sub/c; ln -s /out/sub /away; sleep 987123 &"
+                },
+            ],
+        },
+        "compile": {
+            "build": [
+                {"run": "mkdir /given; ! command -v setcap; test ! -e /out"},
+                {"copy_from": {"stage": "tools", "from": "/out", "to": "/given"}},
+                {"run": "cat /given/a /given/sub/c > /it\\'s; echo $$ > /root/left"},
+            ],
+        },
+    }
+    service = {
+        "user": "app",
+        "stages": stages,
+        "build": [
+            {"run": "test ! -e /out; test ! -e /given; ! command -v setcap"},
+            {"copy_from": {"stage": "tools", "from": "/out", "to": "/srv/whole"}},
+            {"copy_from": {"stage": "tools", "from": "/out", "to": "/srv/own/", "owner": "app"}},
+            {"copy_from": {"stage": "tools", "from": "/away/c", "to": "/srv/linked/"}},
+            {"copy_from": {"stage": "compile", "from": "/it's", "to": "/usr/local/bin/one"}},
+        ],
+        "command": ["sleep", "infinity"],
+    }  # fmt: skip
+    return project.spec("web: " + json.dumps(service).replace("$", "$$"))
+
+
 def test_a_script_and_an_image_come_to_the_same_files(awkward, engine, tmp_path):
-    session = awkward.workspace().open(Target("dev", "docker"))
+    made = same_files(awkward, engine, tmp_path)
+    assert "srv/words" in made
+    assert "srv/it's `a` $x/link" in made
+
+
+def test_a_script_and_an_image_copy_the_same_from_stages(staged, engine, tmp_path):
+    made = same_files(staged, engine, tmp_path)
+    assert made["srv/whole/sub/c"][2:4] == (0, 0)
+    assert not [path for path in made if path.startswith(("var/tmp/envctl", "out", "given"))]
+
+
+def same_files(project, engine, tmp_path) -> dict[str, tuple[object, ...]]:
+    """What the script makes of the project's build, after it was held against what the engine makes."""
+    session = project.workspace().open(Target("dev", "docker"))
     build = session.plan.units[0].source
     assert isinstance(build, Build)
-    assert {type(step).__name__ for step in build.steps} >= {"InstallPackages", "CreateUser",
-        "MakeDirectories", "CopyFiles", "RunCommand"}  # fmt: skip
     session.backend.apply(Change(Action.BUILD, "web", because("for the test"), target=build))
-    image = engine.containers.create(f"envctl/{awkward.name}:{build.digest}", ["-"])
+    image = engine.containers.create(f"envctl/{project.name}:{build.digest}", ["-"])
     script = engine.containers.create(
         "debian:bookworm",
         ["sh", "-ec", f"mv {provision_script.FILES}/build.sh /run/build.sh; exec sh /run/build.sh"],
+        # Stages are mounted and have namespaces.
+        cap_add=["SYS_ADMIN"],
+        security_opt=["seccomp=unconfined", "apparmor=unconfined"],
     )
     try:
         archive = io.BytesIO()
@@ -108,8 +160,7 @@ def test_a_script_and_an_image_come_to_the_same_files(awkward, engine, tmp_path)
             if made.get(path) != wanted.get(path)
         }
         assert differences == {}
-        assert "srv/words" in made
-        assert "srv/it's `a` $x/link" in made
+        return made
     finally:
         for container in (image, script):
             container.remove(force=True)

@@ -135,14 +135,14 @@ class BuildRunner:
             self._context.report(Progress(f"build {self._unit}", Stage.WORKING, text))
 
     def _step_description(self) -> str:
-        """Return the step that is running, with its number."""
-        steps = self._build.steps
+        """The step that is running, with its number."""
+        steps = self._build.all_steps
         if not 1 <= self._step <= len(steps):
             return "preparing"
         return f"step {self._step}/{len(steps)} {step_text(steps[self._step - 1])}"
 
     def _failed(self, ending: str) -> EnvctlError:
-        steps = self._build.steps
+        steps = self._build.all_steps
         where = steps[self._step - 1].where if 1 <= self._step <= len(steps) else None
         return EnvctlError(
             f"cannot build {self._unit}: {self._step_description()} failed ({ending})",
@@ -153,7 +153,7 @@ class BuildRunner:
 
 
 def _environment(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the host's proxy settings as shell commands, without proxies on the host's own loopback."""
+    """The host's proxy settings as shell commands, without proxies on the host's own loopback."""
     proxies = {name: environ.get(name) or environ.get(name.upper(), "") for name in _PROXIES}
     return "".join(
         f"export {name}={shlex.quote(value)}\n"

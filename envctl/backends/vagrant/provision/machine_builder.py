@@ -22,7 +22,7 @@ from envctl.backends.vagrant.layout import DesiredMachine
 from envctl.backends.vagrant.machine import vagrantfile
 from envctl.backends.vagrant.names import MachineNames, cache_folder
 from envctl.backends.vagrant.provision import build_runner, provision_script
-from envctl.backends.vagrant.provision.stage_problems import require_no_stages
+from envctl.backends.vagrant.provision.stage_problems import require_one_base
 from envctl.backends.vagrant.ssh import ssh_key
 from envctl.backends.vagrant.ssh.ssh_machine import SshMachine
 from envctl.backends.vagrant.vagrant_cli import Vagrant
@@ -34,7 +34,7 @@ from envctl.plan.scope import Scope
 from envctl.progress import no_progress
 
 _UNIT: Final = "builder"
-_NO_STAGES: Final = "start a container engine, which then builds the box (`envctl doctor`), or use the Docker backend"
+_OTHER_BASE: Final = "give both the same base, or start a container engine, which then builds the box (`envctl doctor`)"
 _MEMORY: Final = 1024
 """Memory of a build machine, in MiB."""
 _ASIDE: Final = """\
@@ -80,7 +80,7 @@ class MachineBuilder:
 
     def make(self, unit: str, build: Build) -> None:
         """Make the box of a build. EnvctlError with the failing step and its output, or with what differs from the lock."""
-        require_no_stages(unit, build, hint=_NO_STAGES)
+        require_one_base(unit, build, hint=_OTHER_BASE)
         with exclusive(_locks(), _lock(build.digest), self._context.report):
             self._sweep()
             if self._store.is_current(build):

@@ -1,28 +1,51 @@
-"""Says where builds with stages are not supported: machines that do the build themselves."""
+"""Says which stages cannot be built in a machine: those whose base is another than the machine's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from envctl.errors import EnvctlError, Problem
-from envctl.plan.model import Build, Source
+from envctl.plan.model import Base, Build, Source
 
-_HINT = "let a container engine build it (`options: {vagrant: {build: image}}`), or use the Docker backend"
-
-
-def stage_problems(service: str, source: Source) -> Iterator[Problem]:
-    """Yield a problem if the build of a service, which a machine does, has stages."""
-    stage = next(iter(source.stages), None) if isinstance(source, Build) else None
-    where = stage and (stage.build.where or source.where)
-    if stage and where:
-        yield Problem(
-            where,
-            f"{service}: stages are not supported yet by builds in a machine (provisioning)",
-            hint=_HINT,
-        )
+IN_A_MACHINE: Final = (
+    "let a container engine build it (`options: {vagrant: {build: image}}`), give both the same base,"
+    " or use the Docker backend"
+)
 
 
-def require_no_stages(service: str, source: Source, *, hint: str = _HINT) -> None:
-    """EnvctlError if the build of a service has stages."""
-    for problem in stage_problems(service, source):
-        raise EnvctlError(problem.message, hint=hint, where=problem.where)
+def itself(base: Base) -> object:
+    """What of two bases must be equal to share a machine: all."""
+    return base
+
+
+def stage_problems(
+    service: str,
+    source: Source,
+    *,
+    hint: str = IN_A_MACHINE,
+    key: Callable[[Base], object] = itself,
+) -> Iterator[Problem]:
+    """A problem for each stage with another base in the build of a service, which a machine does.
+
+    Bases are the same if their `key` is equal.
+    """
+    if not isinstance(source, Build):
+        return
+    for stage in source.stages:
+        where = stage.build.base.where or stage.build.where or source.where
+        if where and key(stage.build.base) != key(source.base):
+            yield Problem(
+                where,
+                f"{service}: the stage {stage.name} has the base {stage.build.base.image}, the service {source.base.image}:"
+                " a build in a machine has one base",
+                hint=hint,
+            )
+
+
+def require_one_base(
+    service: str, source: Source, *, hint: str, key: Callable[[Base], object] = itself
+) -> None:
+    """EnvctlError if a stage of a service's build has another base."""
+    for problem in stage_problems(service, source, hint=hint, key=key):
+        raise EnvctlError(problem.message, hint=problem.hint, where=problem.where)

@@ -7,7 +7,7 @@ from typing import Final
 
 from envctl.backends.vagrant.box import boot
 from envctl.errors import EnvctlError
-from envctl.plan.model import Build, Source
+from envctl.plan.model import Base, Build, Source
 
 PUBLISHED: Final[Mapping[str, str]] = {
     "debian:bookworm": "debian/bookworm64",
@@ -23,7 +23,7 @@ PUBLISHED: Final[Mapping[str, str]] = {
 def published_box(source: Source) -> str:
     """The name of the published box for a source. EnvctlError if it is unknown."""
     base = source.base if isinstance(source, Build) else boot.KERNEL_BASE
-    box = base.box or PUBLISHED.get(base.name, "")
+    box = box_of_base(base)
     if not box:
         raise EnvctlError(
             f"no box is known for the base {base.image}",
@@ -31,3 +31,8 @@ def published_box(source: Source) -> str:
             where=source.where,
         )
     return box
+
+
+def box_of_base(base: Base) -> str:
+    """The name of the published box for a base; "" if it is unknown."""
+    return base.box or PUBLISHED.get(base.name, "")

@@ -22,7 +22,7 @@ from envctl.backends.vagrant import layout
 from envctl.backends.vagrant.machine import vagrantfile
 from envctl.backends.vagrant.names import vagrant_name
 from envctl.backends.vagrant.provision import provision_script
-from envctl.backends.vagrant.provision.stage_problems import require_no_stages
+from envctl.backends.vagrant.provision.stage_problems import require_one_base
 from envctl.backends.vagrant.quoting import FUNCTIONS
 from envctl.backends.vagrant.rendered import box_catalogue, start_script
 from envctl.backends.vagrant.rendered.addresses import Network, machine_name
@@ -43,7 +43,7 @@ from envctl.plan.model import (
 )
 
 _TRUST: Final = "trust/ca.crt"
-_NO_STAGES: Final = "`envctl up` makes such machines with a container engine; a folder rendered for Docker has stages"
+_OTHER_BASE: Final = "give both the same base; `envctl up` with a container engine and folders rendered for Docker can have several"
 
 
 def artifacts(plan: Plan, *, trust: Path | None = None) -> tuple[Artifact, ...]:
@@ -100,7 +100,7 @@ def _machine(
     source = units[0].source
     script = f"provision/{name}.sh"
     if isinstance(source, Build):
-        require_no_stages(units[0].service, source, hint=_NO_STAGES)
+        require_one_base(units[0].service, source, hint=_OTHER_BASE, key=box_catalogue.box_of_base)
         values = provision_script.context(name, source, trust=trust)
         yield _template(script, provision_script.TEMPLATE, values, 0o755)
     else:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from envctl.backends.base import Context
 from envctl.backends.vagrant import VagrantBackend, layout, options
 from envctl.backends.vagrant.names import SHARED
+from envctl.errors import Place
 from envctl.plan.model import (
+    Base,
     Build,
     CopyFiles,
     CopyFromStage,
@@ -20,7 +22,7 @@ from envctl.plan.model import (
     Volume,
     WriteFile,
 )
-from tests.support.plans import SCOPE, build, packages, plan, script, unit
+from tests.support.plans import BASE, SCOPE, build, packages, plan, script, unit
 from tests.support.taken import tree
 
 SINGLE = {"layout": "single"}
@@ -205,12 +207,19 @@ def test_what_is_copied_from_different_stages_to_one_place_cannot_share_a_machin
     ]
 
 
-def test_a_build_in_a_machine_has_no_stages():
-    stage = build(script("make"))
-    copy = CopyFromStage("/out", "/srv", stage.digest, "compile", stage)
+def test_a_stage_of_a_build_in_a_machine_has_the_base_of_its_service():
+    def web(base, way):
+        stage = build(script("make"), base=base)
+        copy = CopyFromStage("/out", "/srv", stage.digest, "compile", stage)
+        return unit("web", copy, options={"build": way})
 
-    (problem,) = BACKEND.problems(plan(unit("web", copy, options={"build": "provision"})))
+    other = Base("", "golang:1.22", where=Place("envctl.yaml", 5, 9))
+    (problem,) = BACKEND.problems(plan(web(other, "provision")))
 
-    assert problem.where == stage.where
-    assert "stages are not supported yet by builds in a machine" in problem.message
-    assert BACKEND.problems(plan(unit("web", copy, options={"build": "image"}))) == ()
+    assert problem.where == other.where
+    assert (
+        "the stage compile has the base golang:1.22, the service debian:bookworm" in problem.message
+    )
+    assert "same base" in problem.hint
+    assert BACKEND.problems(plan(web(other, "image"))) == ()
+    assert BACKEND.problems(plan(web(BASE, "provision"))) == ()

@@ -17,7 +17,7 @@ from envctl.backends.common.build_inputs import NO_BUILD_INPUTS, BuildInputs
 from envctl.backends.vagrant.provision import provision_script
 from envctl.backends.vagrant.provision.build_runner import BuildRunner
 from envctl.errors import EnvctlError, Place
-from envctl.plan.model import BuildSecret, NpmInstall, RunCommand
+from envctl.plan.model import BuildSecret, CopyFromStage, NpmInstall, RunCommand, Step
 from envctl.progress import Progress
 from envctl.render.templates import Templates
 from tests.support.plans import SCOPE, build, packages, script
@@ -46,10 +46,12 @@ class Machine:
         return self.code
 
 
-def given(build_inputs: BuildInputs = NO_BUILD_INPUTS, trust: Path | None = None) -> dict[str, str]:
+def given(
+    build_inputs: BuildInputs = NO_BUILD_INPUTS, trust: Path | None = None, *more: Step
+) -> dict[str, str]:
     """The files that a build is sent with, as texts."""
     context = Context(SCOPE, render=Templates(None).render, trust=trust)
-    steps = packages("curl"), NpmInstall("/srv", ())
+    steps = packages("curl"), NpmInstall("/srv", ()), *more
     archive = io.BytesIO()
     BuildRunner(build(*steps), "web", context, build_inputs).write(archive)
     archive.seek(0)
@@ -86,6 +88,18 @@ def test_a_step_that_fails_is_reported_with_its_output_and_its_place(ending):
     assert error.brief == "cannot build web: step 2/2 run sh: make failed (exit code 3)"
     assert error.details.strip() == "about to fail"
     assert error.where == Place("envctl.yaml", 7, 9)
+
+
+def test_a_step_of_a_stage_that_fails_is_reported_with_its_place():
+    stage = build(script("make"))
+    copy = CopyFromStage("/out", "/srv/", stage.digest, "compile", stage)
+    context = Context(SCOPE, render=Templates(None).render)
+    machine = Machine(b"envctl: step 1/3 x\nno rule", 2)
+
+    with pytest.raises(EnvctlError, match="step 1/3 run sh: make failed") as caught:
+        BuildRunner(build(packages("curl"), copy), "web", context).run(machine)
+
+    assert caught.value.where == Place("envctl.yaml", 7, 9)
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "0", "99", "\u0662", "x"])
@@ -136,12 +150,21 @@ def test_a_build_that_is_given_nothing_has_nothing_mounted():
     assert "/media" not in given()["build.sh"]
 
 
+COMPILE = build(RunCommand(("make",), secrets=(BuildSecret("token", "TOKEN"),)))
+FROM_STAGE = CopyFromStage("/out/it's $x", "/srv/", COMPILE.digest, "compile", COMPILE)
+
+
+def test_a_build_without_stages_does_nothing_about_them():
+    assert "stage" not in given()["build.sh"]
+
+
+@pytest.mark.parametrize("more", [(), (FROM_STAGE,)])
 @pytest.mark.parametrize("trusts", [False, True])
-def test_shellcheck_has_nothing_to_say_against_the_script(tmp_path, trusts):
+def test_shellcheck_has_nothing_to_say_against_the_script(tmp_path, trusts, more):
     trust = tmp_path / "ca.crt"
     trust.write_text("certificates")
     script = tmp_path / "build.sh"
-    script.write_text(given(PINS, trust if trusts else None)["build.sh"])
+    script.write_text(given(PINS, trust if trusts else None, *more)["build.sh"])
 
     done = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
 

@@ -15,7 +15,7 @@ from envctl import files
 from envctl.backends.base import Context
 from envctl.backends.vagrant import VagrantBackend
 from envctl.backends.vagrant.rendered import vagrant_folder
-from envctl.errors import EnvctlError
+from envctl.errors import EnvctlError, Place
 from envctl.plan.model import (
     Base,
     BuildSecret,
@@ -387,12 +387,23 @@ def test_another_provider_is_refused_before_anything_is_done(folder, argv, envir
     assert ("Downloading" in said, "rb:" in said) == (False, False)
 
 
-def test_a_build_with_stages_is_not_rendered_and_the_error_names_its_place():
-    stage = build(packages("golang"))
-    copy = CopyFromStage("/out", "/srv", stage.digest, "compile", stage)
+def rendered_stage(base: Base) -> dict[str, object]:
+    stage = build(packages("golang"), base=base)
+    copy = CopyFromStage("/out/web", "/usr/local/bin/", stage.digest, "compile", stage)
+    return {one.path: one for one in vagrant_folder.artifacts(plan(unit("web", copy)))}
+
+
+def test_a_stage_from_another_box_is_not_rendered_and_the_error_names_its_place():
+    other = Base("debian:trixie", "debian:trixie", where=Place("envctl.yaml", 5, 9))
 
     with pytest.raises(EnvctlError) as caught:
-        vagrant_folder.artifacts(plan(unit("web", copy)))
+        rendered_stage(other)
 
-    assert caught.value.where == stage.where
-    assert "rendered for Docker" in caught.value.hint
+    assert caught.value.where == other.where
+    assert "same base" in caught.value.hint
+
+
+def test_stages_from_the_same_box_are_rendered():
+    slim = Base("debian:bookworm-slim", "debian:bookworm-slim")
+
+    assert "provision/web.sh" in rendered_stage(slim)
