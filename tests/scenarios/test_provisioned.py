@@ -116,6 +116,10 @@ def staged(make_project):
 
 
 def test_a_script_and_an_image_come_to_the_same_files(awkward, engine, tmp_path):
+    build = awkward.workspace().open(Target("dev", "docker")).plan.units[0].source
+    assert isinstance(build, Build)
+    assert {type(step).__name__ for step in build.steps} >= {"InstallPackages", "CreateUser",
+        "MakeDirectories", "CopyFiles", "RunCommand"}  # fmt: skip
     made = same_files(awkward, engine, tmp_path)
     assert "srv/words" in made
     assert "srv/it's `a` $x/link" in made
