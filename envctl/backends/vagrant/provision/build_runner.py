@@ -135,7 +135,7 @@ class BuildRunner:
             self._context.report(Progress(f"build {self._unit}", Stage.WORKING, text))
 
     def _step_description(self) -> str:
-        """The step that is running, with its number."""
+        """Return the step that is running, with its number."""
         steps = self._build.all_steps
         if not 1 <= self._step <= len(steps):
             return "preparing"
@@ -153,7 +153,7 @@ class BuildRunner:
 
 
 def _environment(environ: Mapping[str, str] = os.environ) -> str:
-    """The host's proxy settings as shell commands, without proxies on the host's own loopback."""
+    """Return the host's proxy settings as shell commands, without proxies on the host's own loopback."""
     proxies = {name: environ.get(name) or environ.get(name.upper(), "") for name in _PROXIES}
     return "".join(
         f"export {name}={shlex.quote(value)}\n"

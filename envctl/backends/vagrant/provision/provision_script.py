@@ -24,14 +24,14 @@ MARK: Final = "envctl: step "
 
 
 def secret_input(values: Mapping[str, bytes]) -> bytes:
-    """The script's standard input: the values of the build's secrets, in order, a line of base64 each."""
+    """Return the script's standard input: the values of the build's secrets, in order, a line of base64 each."""
     return b"".join(base64.b64encode(value) + b"\n" for value in values.values())
 
 
 def context(
     name: str, build: Build, *, trust: bool, build_inputs: BuildInputs = NO_BUILD_INPUTS
 ) -> Mapping[str, Any]:
-    """The values for the script's template. With `trust`, the files include `trust/ca.crt`; those of `build_inputs` are in `media`."""
+    """Return the values for the script's template. With `trust`, the files include `trust/ca.crt`; those of `build_inputs` are in `media`."""
     numbers = {stage.build.digest: number for number, stage in enumerate(build.stages, 1)}
     count = itertools.count(1)
 
@@ -69,5 +69,5 @@ def context(
 
 
 def _stage_number(step: Step, numbers: Mapping[str, int]) -> int:
-    """The number of the stage that a step copies from; 0 for other steps."""
+    """Return the number of the stage that a step copies from; 0 for other steps."""
     return numbers[step.digest] if isinstance(step, CopyFromStage) else 0

@@ -1,4 +1,4 @@
-"""Says which stages cannot be built in a machine: those whose base is another than the machine's."""
+"""Says which stages cannot be built in a machine: those with another base than the machine's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IN_A_MACHINE: Final = (
 
 
 def itself(base: Base) -> object:
-    """What of two bases must be equal to share a machine: all."""
+    """Return the whole base, so that only equal bases are the same."""
     return base
 
 
@@ -26,7 +26,7 @@ def stage_problems(
     hint: str = IN_A_MACHINE,
     key: Callable[[Base], object] = itself,
 ) -> Iterator[Problem]:
-    """A problem for each stage with another base in the build of a service, which a machine does.
+    """Yield a problem for each stage with another base in the build of a service, which a machine does.
 
     Bases are the same if their `key` is equal.
     """
@@ -46,6 +46,6 @@ def stage_problems(
 def require_one_base(
     service: str, source: Source, *, hint: str, key: Callable[[Base], object] = itself
 ) -> None:
-    """EnvctlError if a stage of a service's build has another base."""
+    """Raise EnvctlError if a stage of a service's build has another base."""
     for problem in stage_problems(service, source, hint=hint, key=key):
         raise EnvctlError(problem.message, hint=problem.hint, where=problem.where)
