@@ -119,6 +119,8 @@ def context(files: int) -> Callable[[Path], None]:
             file = folder / f"app/d{number // 100}/f{number}.txt"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(f"{number}\n" * 50)
+        # Hashes of files that were written just now are not remembered, as their times could not show another change.
+        time.sleep(3)
 
     return make
 
