@@ -16,17 +16,17 @@ DOCS: Final = Path(__file__).parent
 
 
 def _page_of_parity() -> str:
-    """The page, with the part anew that is made from the tables of the collector."""
+    """Return the page, with the part updated that is made from the tables of the collector."""
     return _with_part("how-to/parity.md", parity.BEGIN, parity.section(), parity.END)
 
 
 def _page_of_compose() -> str:
-    """The page, with the tables anew of what becomes of each key of a Compose file."""
+    """Return the page, with updated tables of the outcome for each key of a Compose file."""
     return _with_part("how-to/from-compose.md", compose.BEGIN, compose.rules_table(), compose.END)
 
 
 def _with_part(page: str, begin: str, part: str, end: str) -> str:
-    """A page whose part between two comments is made anew."""
+    """Return a page whose part between two comments is replaced."""
     before, _, after_begin = (DOCS / page).read_text("utf-8").partition(begin)
     _, _, after = after_begin.partition(end)
     return f"{before}{begin}\n{part}{end}{after}"

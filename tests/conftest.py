@@ -114,14 +114,13 @@ def pytest_terminal_summary(terminalreporter, config):
 @pytest.fixture(scope="session")
 def engine():
     """A Docker engine that answers, with the base image at hand. Missing is a failure, not a skip."""
-    import docker
-
     from envctl.backends.base import Context
     from envctl.backends.docker import DockerBackend
     from envctl.bases import ensure
     from envctl.plan.model import Base
     from envctl.plan.scope import Scope
     from envctl.progress import no_progress
+    from tests.support.docker_client import docker_client
 
     backend = DockerBackend(Context(Scope("tests", "0", "base", "/")))
     try:
@@ -130,7 +129,7 @@ def engine():
         pytest.fail(f"the tests need a Docker engine: {error}", pytrace=False)
     ensure(Base("debian:bookworm", "debian:bookworm"), backend.images, no_progress)
     backend.close()
-    client = docker.from_env(timeout=300)
+    client = docker_client()
     yield client
     client.close()
 
@@ -234,10 +233,11 @@ def _keep(project: Project, name: str) -> None:
 
 def remove_images(name: str) -> None:
     """Remove the images of a project."""
-    import docker
     from docker.errors import APIError
 
-    client = docker.from_env(timeout=300)
+    from tests.support.docker_client import docker_client
+
+    client = docker_client()
     for image in client.api.images(filters={"label": f"dev.envctl.project={name}"}):
         with suppress(APIError):
             client.api.remove_image(image["Id"], force=True)

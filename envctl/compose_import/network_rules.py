@@ -242,7 +242,7 @@ def _links(service: ServiceImport, key: str) -> None:
         name, _, alias = item.partition(":")
         path = f"{key}[{index}]"
         if name not in names:
-            service.drop_item(path, "there is no such service", item)
+            service.drop_item(path, "that service does not exist", item)
             continue
         needed = service.spec.setdefault("depends_on", {})
         needed.setdefault(names[name], "started")
@@ -268,7 +268,7 @@ def _depends_on(service: ServiceImport, key: str) -> None:
         table = node if isinstance(node, MapNode) else MapNode(at)
         word = str(table.get("condition", "service_started"))
         if name not in names:
-            reason = "there is no such service"
+            reason = "that service does not exist"
             service.drop(path, reason, at=at)
             continue
         condition = _CONDITIONS.get(word)

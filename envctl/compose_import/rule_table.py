@@ -53,7 +53,7 @@ DROPPED: Final[Mapping[str, str]] = {
     "mac_address": "the engine chooses it",
     "mem_reservation": "nothing is reserved on a machine of one's own; remedy: a limit",
     "mem_swappiness": _LIMIT,
-    "memswap_limit": "with a limit of memory there is no swap on top of it",
+    "memswap_limit": "a memory limit allows no additional swap",
     "models": "AI models are not supported",
     "oom_kill_disable": _LIMIT,
     "oom_score_adj": _LIMIT,

@@ -238,7 +238,7 @@ def _secrets(service: ServiceImport, key: str) -> None:
         source = item.get("source") if isinstance(item, MapNode) else item
         if not isinstance(source, ScalarNode) or str(source) not in names:
             service.drop_item(
-                path, f"there is no secret {quoted(source)} at the top of the file", item
+                path, f"the top-level `secrets` do not declare {quoted(source)}", item
             )
             continue
         name = names[str(source)]

@@ -67,9 +67,9 @@ def test_every_planted_difference_is_found_and_nothing_else(planting):
 def stop_other(project: Project) -> None:
     """Stop a service behind envctl's back."""
     if project.backend == "docker":
-        import docker
+        from tests.support.docker_client import docker_client
 
-        client = docker.from_env()
+        client = docker_client()
         client.api.stop(project.ids()["other"], timeout=1)
         client.close()
     else:

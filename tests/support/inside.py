@@ -52,9 +52,9 @@ def beside(project: Project, unit: str, script: str) -> str:
 
 
 def _process(project: Project, unit: str) -> int:
-    import docker
+    from tests.support.docker_client import docker_client
 
-    client = docker.from_env()
+    client = docker_client()
     try:
         observed = project.workspace().observed(Target("dev", "docker"))
         return int(client.api.inspect_container(observed.units[unit].id)["State"]["Pid"])
