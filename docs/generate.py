@@ -9,7 +9,7 @@ from typing import Final
 import cli_reference as command_line
 import spec_reference as spec
 
-from envctl.compose_import import rule_table as compose
+from envctl.imports.compose import rule_table as compose
 from envctl.parity import reference as parity
 
 DOCS: Final = Path(__file__).parent

@@ -11,7 +11,7 @@ from envctl.cli.invocation import Invocation
 from envctl.errors import Exit
 
 if TYPE_CHECKING:
-    from envctl.compose_import.import_project import ImportedProject
+    from envctl.imports.imported_project import ImportedProject
 
 
 @without_spec
@@ -56,8 +56,8 @@ def import_spec(
     keys by outcome) and `report`: for each key `file`, `line`, `column`, `key`, `outcome` (kept, translated,
     options.docker or dropped), `note`, `new_file` and `new_line`.
     """
-    from envctl.compose_import.service_import import ImportChoices
     from envctl.host.atomic_write import write_user_file
+    from envctl.imports.imported_project import ImportChoices
     from envctl.verbs.import_spec import import_compose, write_imported
 
     source = (invocation.options.directory or Path()) / (path or Path())
@@ -78,7 +78,7 @@ def import_spec(
 
 
 def _report_lines(imported: ImportedProject) -> list[str]:
-    from envctl.compose_import.import_report import line_text
+    from envctl.conversion.conversion_report import line_text
 
     lines = []
     for line in imported.report.lines:
@@ -92,7 +92,7 @@ def _report_lines(imported: ImportedProject) -> list[str]:
 def _as_json(
     imported: ImportedProject, texts: Mapping[str, str], written: Mapping[str, bool]
 ) -> Mapping[str, Any]:
-    from envctl.compose_import.import_report import line_json
+    from envctl.conversion.conversion_report import line_json
 
     return {
         "files": {file: {"text": text, "written": written[file]} for file, text in texts.items()},

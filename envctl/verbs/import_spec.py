@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from envctl.compose_import.compose_files import NAMES, first_file
-from envctl.compose_import.import_project import ImportedProject, import_project
-from envctl.compose_import.service_import import ImportChoices
 from envctl.errors import EnvctlError
 from envctl.host.atomic_write import replace_file
+from envctl.imports.compose.compose_files import NAMES, first_file
+from envctl.imports.compose.import_project import import_project
+from envctl.imports.imported_project import ImportChoices, ImportedProject
 
 _UNREAD: Final = {
     ".devcontainer": "a dev container",

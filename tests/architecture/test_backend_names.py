@@ -21,35 +21,35 @@ FIELDS = frozenset({"id", "attr", "arg", "name", "module", "asname"})
 REASONS: dict[str, tuple[int, str]] = {
     "bases/rootfs.py": (7, "the files of apt in the official images have these names"),
     "cli/commands.py": (3, "examples of targets, in the help"),
-    "compose_import/compose_files.py": (
+    "imports/compose/compose_files.py": (
         3,
         "the names that Compose files have",
     ),
-    "compose_import/import_report.py": (
+    "conversion/conversion_report.py": (
         2,
         "an outcome of a key: kept among that backend's options",
     ),
-    "compose_import/limit_rules.py": (
+    "imports/compose/limit_rules.py": (
         7,
         "where a key of Compose is kept: options of the backend that runs such files",
     ),
-    "compose_import/network_rules.py": (
+    "imports/compose/network_rules.py": (
         4,
         "where a key of Compose is kept: options of the backend that runs such files",
     ),
-    "compose_import/process_rules.py": (
+    "imports/compose/process_rules.py": (
         2,
         "where a key of Compose is kept: options of the backend that runs such files",
     ),
-    "compose_import/rule_table.py": (
+    "imports/compose/rule_table.py": (
         3,
         "where a key of Compose is kept: options of the backend that runs such files",
     ),
-    "compose_import/service_import.py": (
+    "imports/compose/service_import.py": (
         3,
         "a key is kept among these options only if their backend accepts the value",
     ),
-    "compose_import/storage_rules.py": (
+    "imports/compose/storage_rules.py": (
         8,
         "where a key of Compose is kept: options of the backend that runs such files",
     ),

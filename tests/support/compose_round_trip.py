@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from envctl.compose_import.limit_rules import DEFAULT_CAPABILITIES
+from envctl.imports.compose.limit_rules import DEFAULT_CAPABILITIES
 
 SET_BY_US = """
 cap_add cap_drop security_opt init networks pull_policy memswap_limit labels expose network_mode

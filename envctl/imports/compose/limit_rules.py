@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from envctl.compose_import.filled_text import spec_text
-from envctl.compose_import.import_report import KeyOutcome
-from envctl.compose_import.process_rules import set_restart
-from envctl.compose_import.service_import import (
+from envctl.conversion.conversion_report import KeyOutcome
+from envctl.definition.service_readers import CAPABILITIES
+from envctl.definition.tree import ListNode, MapNode, Node, Position, ScalarNode, describe
+from envctl.definition.value_readers import memory, number
+from envctl.imports.compose.filled_text import spec_text
+from envctl.imports.compose.process_rules import set_restart
+from envctl.imports.compose.service_import import (
     Rule,
     ServiceImport,
     flag,
@@ -16,9 +19,6 @@ from envctl.compose_import.service_import import (
     variable_note,
     whole,
 )
-from envctl.definition.service_readers import CAPABILITIES
-from envctl.definition.tree import ListNode, MapNode, Node, Position, ScalarNode, describe
-from envctl.definition.value_readers import memory, number
 
 _DEFAULT_CAPABILITIES: Final = """
 AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID

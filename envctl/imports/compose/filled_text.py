@@ -7,6 +7,7 @@ from typing import Self
 
 from envctl.definition.interpolate import escape
 from envctl.definition.tree import Position, ScalarNode
+from envctl.imports.written_text import SpecText, literal
 
 
 class FilledText(ScalarNode):
@@ -28,20 +29,9 @@ class FilledText(ScalarNode):
         return self
 
 
-class SpecText(str):
-    """A text as a spec writes it: nothing in it is escaped any more."""
-
-    __slots__ = ()
-
-
 def spec_text(node: ScalarNode) -> SpecText:
     """A text as a spec writes it."""
     return SpecText(node.spec if isinstance(node, FilledText) else escape(node))
-
-
-def literal(text: str) -> SpecText:
-    """A text in which no `$` means anything."""
-    return SpecText(escape(text))
 
 
 def variables_of(node: object) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from envctl.compose_import.filled_text import FilledText, SpecText
 from envctl.definition.interpolate import VAR_NAME, escape
 from envctl.definition.problems import Problems
 from envctl.definition.tree import (
@@ -18,6 +17,8 @@ from envctl.definition.tree import (
     ScalarNode,
     quoted,
 )
+from envctl.imports.compose.filled_text import FilledText
+from envctl.imports.written_text import SpecText
 
 MAX_CHARACTERS: Final = 8 * 1024 * 1024
 """All texts that variables are replaced in, together."""

@@ -42,7 +42,7 @@ PHRASES: Final[Mapping[KeyOutcome, str]] = {
 }
 
 
-class ImportReport:
+class ConversionReport:
     """Collects the lines. A value in several environments is reported once for the same outcome."""
 
     def __init__(self) -> None:

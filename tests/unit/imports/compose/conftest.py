@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from envctl.compose_import.import_report import line_json
-from envctl.compose_import.service_import import ImportChoices
+from envctl.conversion.conversion_report import line_json
+from envctl.imports.imported_project import ImportChoices
 from envctl.verbs.import_spec import import_compose
 from tests.support.compose_projects import write_project
 

@@ -8,20 +8,21 @@ import posixpath
 import re
 from typing import Any, Final
 
-from envctl.compose_import.filled_text import SpecText, literal, spec_text
-from envctl.compose_import.import_report import KeyOutcome
-from envctl.compose_import.long_form import inside
-from envctl.compose_import.service_import import (
+from envctl.conversion.conversion_report import KeyOutcome
+from envctl.definition.keys.scalars import USER_NAME
+from envctl.definition.path_readers import unit_folder
+from envctl.definition.tree import ListNode, MapNode, Node, NullNode, ScalarNode, describe, quoted
+from envctl.definition.value_readers import duration
+from envctl.imports.compose.filled_text import spec_text
+from envctl.imports.compose.long_form import inside
+from envctl.imports.compose.service_import import (
     Rule,
     ServiceImport,
     flag,
     slug,
     variable_note,
 )
-from envctl.definition.keys.scalars import USER_NAME
-from envctl.definition.path_readers import unit_folder
-from envctl.definition.tree import ListNode, MapNode, Node, NullNode, ScalarNode, describe, quoted
-from envctl.definition.value_readers import duration
+from envctl.imports.written_text import SpecText, literal
 
 _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}\Z")
 _SECRET: Final = re.compile(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from envctl.compose_import.filled_text import SpecText, spec_text
-from envctl.compose_import.import_report import KeyOutcome
-from envctl.compose_import.service_import import Rule, ServiceImport, flag
+from envctl.conversion.conversion_report import KeyOutcome
 from envctl.definition.tree import ListNode, MapNode, Node, NullNode, Position, ScalarNode, describe
+from envctl.imports.compose.filled_text import spec_text
+from envctl.imports.compose.service_import import Rule, ServiceImport, flag
+from envctl.imports.written_text import SpecText
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1", "[::1]")
 _EVERYWHERE: Final = ("", "0.0.0.0", "::", "[::]")  # noqa: S104 — what a source says, not what is bound

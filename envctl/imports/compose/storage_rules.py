@@ -5,15 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from envctl.compose_import.filled_text import SpecText, literal, parted
-from envctl.compose_import.import_report import KeyOutcome
-from envctl.compose_import.service_import import (
-    Rule,
-    ServiceImport,
-    flag,
-    slug,
-    whole,
-)
+from envctl.conversion.conversion_report import KeyOutcome
 from envctl.definition.path_readers import host_path, mount_target, secret_target
 from envctl.definition.tree import (
     ListNode,
@@ -25,6 +17,15 @@ from envctl.definition.tree import (
     describe,
     quoted,
 )
+from envctl.imports.compose.filled_text import parted
+from envctl.imports.compose.service_import import (
+    Rule,
+    ServiceImport,
+    flag,
+    slug,
+    whole,
+)
+from envctl.imports.written_text import SpecText, literal
 
 _SIZE: Final = re.compile(r"\d+[bkmg]?b?", re.IGNORECASE)
 

@@ -6,9 +6,9 @@ import posixpath
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from envctl.compose_import.filled_text import changed, parted, prefixed, spec_text
 from envctl.definition.problems import Problems
 from envctl.definition.tree import ListNode, MapNode, Node, NullNode, ScalarNode, describe, without
+from envctl.imports.compose.filled_text import changed, parted, prefixed, spec_text
 
 _EQUALS: Final = "="
 PAIRS: Final[Mapping[str, str]] = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from envctl.compose_import.compose_files import NAMES
+from envctl.imports.compose.compose_files import NAMES
 from tests.support.compose_projects import PROJECTS, write_project
 from tests.support.compose_round_trip import config, differences, read_rendered
 from tests.unit.cli.conftest import Run, envctl

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from envctl.backends.docker.options import problems as option_problems
-from envctl.compose_import.filled_text import SpecText, literal, spec_text, variables_of
-from envctl.compose_import.import_report import ImportReport, KeyOutcome, SpecPath
+from envctl.conversion.conversion_report import ConversionReport, KeyOutcome, SpecPath
 from envctl.definition.problems import Problems
 from envctl.definition.tree import (
     ListNode,
@@ -20,16 +19,10 @@ from envctl.definition.tree import (
     describe,
 )
 from envctl.definition.value_readers import InvalidValue
+from envctl.imports.compose.filled_text import spec_text, variables_of
+from envctl.imports.imported_project import ImportChoices
+from envctl.imports.written_text import SpecText, literal
 from envctl.lazy_dataclass import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class ImportChoices:
-    """What the user chose. The defaults are envctl's own."""
-
-    keep_exposure: bool = False
-    harden: bool = False
-    move_secrets: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +40,7 @@ class ProjectImport:
     """What all services of a spec share."""
 
     choices: ImportChoices
-    report: ImportReport
+    report: ConversionReport
     problems: Problems
     names: Mapping[str, str]
     """The services' names in the spec, by those in the source."""

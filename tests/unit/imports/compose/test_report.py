@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.compose_projects import PROJECTS
 from tests.support.compose_report import unreported
-from tests.unit.compose_import.conftest import Import
+from tests.unit.imports.compose.conftest import Import
 
 EVERY = sorted(PROJECTS)
 

@@ -8,14 +8,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from envctl.compose_import.long_form import (
-    inside,
-    long_service,
-    moved_service,
-    moved_source,
-)
-from envctl.compose_import.merge_files import OVERRIDE, RESET, merged, without_resets
-from envctl.compose_import.substitute import Variables
 from envctl.definition import dotenv
 from envctl.definition.problems import Problems, suggestion
 from envctl.definition.tree import (
@@ -32,6 +24,14 @@ from envctl.definition.tree import (
 )
 from envctl.definition.yaml_reader import parse_tagged, read
 from envctl.host.safe_read import InsideError, read_inside
+from envctl.imports.compose.long_form import (
+    inside,
+    long_service,
+    moved_service,
+    moved_source,
+)
+from envctl.imports.compose.merge_files import OVERRIDE, RESET, merged, without_resets
+from envctl.imports.compose.substitute import Variables
 
 NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 ENV_FILE: Final = ".env"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from envctl.compose_import.filled_text import SpecText, literal
-from envctl.compose_import.import_report import SpecPath
+from envctl.conversion.conversion_report import SpecPath
 from envctl.definition.names import ROOT_FILE, overlay_file
 from envctl.definition.yaml_writer import YamlWriter
+from envctl.imports.written_text import SpecText, literal
 
 _HEADER: Final = "# Written by `envctl import`; yours to change."
 _EMPTY: Final = "# Nothing differs from envctl.yaml.\n"

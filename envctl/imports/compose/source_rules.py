@@ -5,13 +5,14 @@ from __future__ import annotations
 import posixpath
 from typing import Any, Final
 
-from envctl.compose_import.filled_text import literal, spec_text
-from envctl.compose_import.import_report import KeyOutcome
-from envctl.compose_import.long_form import inside
-from envctl.compose_import.service_import import Rule, ServiceImport, quoted_path, variable_note
+from envctl.conversion.conversion_report import KeyOutcome
 from envctl.definition.keys.scalars import ENV_NAME, IMAGE
 from envctl.definition.service_readers import platform
 from envctl.definition.tree import MapNode, NullNode, ScalarNode, describe, quoted
+from envctl.imports.compose.filled_text import spec_text
+from envctl.imports.compose.long_form import inside
+from envctl.imports.compose.service_import import Rule, ServiceImport, quoted_path, variable_note
+from envctl.imports.written_text import literal
 
 _REMOTE: Final = ("://", "git@", "github.com/")
 

@@ -16,7 +16,7 @@ import yaml
 from envctl.errors import EnvctlError, SpecError
 from tests.support.compose_projects import PROJECTS, write_project
 from tests.support.compose_report import unreported
-from tests.unit.compose_import.conftest import Import, Imported
+from tests.unit.imports.compose.conftest import Import, Imported
 
 STARTS_PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork")
 _seen: list[list[str]] = []

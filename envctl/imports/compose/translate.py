@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from envctl.compose_import.filled_text import spec_text
-from envctl.compose_import.import_report import ImportReport, KeyOutcome
-from envctl.compose_import.limit_rules import finish_capabilities
-from envctl.compose_import.rule_table import RULES
-from envctl.compose_import.service_import import (
-    ImportChoices,
+from envctl.conversion.conversion_report import ConversionReport, KeyOutcome
+from envctl.definition.keys.scalars import ENV_NAME
+from envctl.definition.problems import Problems
+from envctl.definition.tree import MapNode, Node, NullNode, ScalarNode, describe
+from envctl.definition.value_readers import InvalidValue
+from envctl.imports.compose.filled_text import spec_text
+from envctl.imports.compose.limit_rules import finish_capabilities
+from envctl.imports.compose.rule_table import RULES
+from envctl.imports.compose.service_import import (
     ProjectImport,
     ServiceImport,
     flag,
     slug,
 )
-from envctl.compose_import.source_rules import finish_source
-from envctl.definition.keys.scalars import ENV_NAME
-from envctl.definition.problems import Problems
-from envctl.definition.tree import MapNode, Node, NullNode, ScalarNode, describe
-from envctl.definition.value_readers import InvalidValue
+from envctl.imports.compose.source_rules import finish_source
+from envctl.imports.imported_project import ImportChoices
 
 _SHARED: Final = ("volumes", "networks", "secrets", "configs")
 
@@ -29,7 +29,7 @@ def translated(
     model: MapNode,
     project_name: str,
     choices: ImportChoices,
-    report: ImportReport,
+    report: ConversionReport,
     problems: Problems,
 ) -> dict[str, Any]:
     """The spec of a model, in which variables and files with variables are still missing."""
@@ -155,7 +155,7 @@ _ORDER: Final = (
 # --- what is outside of services ---------------------------------------------------------------
 
 
-def _secrets(model: MapNode, report: ImportReport) -> tuple[dict[str, Any], Mapping[str, str]]:
+def _secrets(model: MapNode, report: ConversionReport) -> tuple[dict[str, Any], Mapping[str, str]]:
     """The secrets of the spec, and their names there by those in the source."""
     section = model.get("secrets")
     sources: dict[str, Any] = {}
@@ -174,7 +174,7 @@ def _secrets(model: MapNode, report: ImportReport) -> tuple[dict[str, Any], Mapp
     return sources, names
 
 
-def _secret_source(node: MapNode, path: str, word: str, report: ImportReport) -> dict[str, Any]:
+def _secret_source(node: MapNode, path: str, word: str, report: ConversionReport) -> dict[str, Any]:
     source: dict[str, Any] = {}
     for key, value in node.items():
         at, new = node.positions[key], ("secrets", word)
@@ -208,7 +208,7 @@ def _is_variable(node: ScalarNode) -> bool:
     return True
 
 
-def _report_top(model: MapNode, project_name: str, report: ImportReport) -> None:
+def _report_top(model: MapNode, project_name: str, report: ConversionReport) -> None:
     for key, node in model.items():
         at = model.positions[key]
         if key == "name":
@@ -227,7 +227,7 @@ def _report_top(model: MapNode, project_name: str, report: ImportReport) -> None
             report.add(at, key, KeyOutcome.SAME, "nothing")
 
 
-def _report_section(key: str, node: Node, report: ImportReport) -> None:
+def _report_section(key: str, node: Node, report: ConversionReport) -> None:
     """Volumes and networks are made by themselves; only what says more about them is dropped."""
     notes = {
         "volumes": "nothing: a volume is made for each name that services use",
@@ -252,7 +252,7 @@ def _report_section(key: str, node: Node, report: ImportReport) -> None:
             report.add(entry.positions[word], f"{path}.{word}", outcome, note)
 
 
-def _report_configs(node: Node, report: ImportReport) -> None:
+def _report_configs(node: Node, report: ConversionReport) -> None:
     if not isinstance(node, MapNode):
         return
     reason = "only configs with a file can be mounted; remedy: write its content into a file of the project"

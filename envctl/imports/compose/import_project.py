@@ -3,50 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from envctl.compose_import.compose_files import (
+from envctl.conversion.conversion_report import ConversionReport, KeyOutcome, is_empty
+from envctl.definition.problems import Problems
+from envctl.definition.tree import ListNode, MapNode, Node, Position, ScalarNode, children
+from envctl.errors import EnvctlError
+from envctl.imports.compose.compose_files import (
     ENV_FILE,
     ComposeFiles,
     overlay_names,
     resets_removed,
 )
-from envctl.compose_import.import_report import ImportReport, KeyOutcome, ReportLine, is_empty
-from envctl.compose_import.merge_files import RESET
-from envctl.compose_import.service_import import ImportChoices, slug
-from envctl.compose_import.source_rules import BUILD_REASON
-from envctl.compose_import.spec_writer import WrittenFile, spec_files
-from envctl.compose_import.translate import translated
-from envctl.definition.names import ROOT_FILE, overlay_file
-from envctl.definition.problems import Problems
-from envctl.definition.tree import ListNode, MapNode, Node, Position, ScalarNode, children
-from envctl.errors import EnvctlError
-from envctl.lazy_dataclass import dataclass
+from envctl.imports.compose.merge_files import RESET
+from envctl.imports.compose.service_import import slug
+from envctl.imports.compose.source_rules import BUILD_REASON
+from envctl.imports.compose.translate import translated
+from envctl.imports.imported_project import ImportChoices, ImportedProject
+from envctl.imports.spec_writer import spec_files
 
 _DEV: Final = "dev"
 _REFERENCE: Final = re.compile(r"\$\{([a-z_][a-z0-9_]*)\}")
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedProject:
-    """The files of the spec, and the report."""
-
-    files: Mapping[str, WrittenFile]
-    report: ImportReport
-    sources: tuple[str, ...]
-    """The Compose files that were read."""
-
-    def new_place(self, line: ReportLine) -> tuple[str, int] | None:
-        """The file and line of the spec that a line is about; None if there is none."""
-        if not line.new_path:
-            return None
-        overlay = self.files.get(overlay_file(line.environment)) if line.environment else None
-        if overlay is not None and (number := overlay.line_of(line.new_path)):
-            return overlay_file(line.environment), number
-        number = self.files[ROOT_FILE].line_of(line.new_path)
-        return (ROOT_FILE, number) if number else None
 
 
 def import_project(root: Path, file: str, choices: ImportChoices) -> ImportedProject:
@@ -60,7 +39,7 @@ class _Import:
         self.file = file
         self.choices = choices
         self.problems = Problems()
-        self.report = ImportReport()
+        self.report = ConversionReport()
         self.files = ComposeFiles(root, self.problems)
         self.models: dict[str, MapNode] = {}
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from envctl.compose_import.health_rules import HEALTH_RULES
-from envctl.compose_import.import_report import KeyOutcome
-from envctl.compose_import.limit_rules import LIMIT_RULES
-from envctl.compose_import.network_rules import NETWORK_RULES
-from envctl.compose_import.process_rules import PROCESS_RULES
-from envctl.compose_import.service_import import Rule, ServiceImport
-from envctl.compose_import.source_rules import SOURCE_RULES
-from envctl.compose_import.storage_rules import STORAGE_RULES
+from envctl.conversion.conversion_report import KeyOutcome
+from envctl.imports.compose.health_rules import HEALTH_RULES
+from envctl.imports.compose.limit_rules import LIMIT_RULES
+from envctl.imports.compose.network_rules import NETWORK_RULES
+from envctl.imports.compose.process_rules import PROCESS_RULES
+from envctl.imports.compose.service_import import Rule, ServiceImport
+from envctl.imports.compose.source_rules import SOURCE_RULES
+from envctl.imports.compose.storage_rules import STORAGE_RULES
 
 
 def _extends(service: ServiceImport, key: str) -> None:

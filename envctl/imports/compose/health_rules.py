@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from envctl.compose_import.filled_text import SpecText, spec_text
-from envctl.compose_import.import_report import KeyOutcome
-from envctl.compose_import.service_import import Rule, ServiceImport, flag, variable_note, whole
+from envctl.conversion.conversion_report import KeyOutcome
 from envctl.definition.tree import ListNode, MapNode, Node, ScalarNode, describe
 from envctl.definition.value_readers import InvalidValue, duration
+from envctl.imports.compose.filled_text import spec_text
+from envctl.imports.compose.service_import import Rule, ServiceImport, flag, variable_note, whole
+from envctl.imports.written_text import SpecText
 
 _PROBE_TIMES: Final = {
     "interval": "30s",

@@ -1,0 +1,1 @@
+"""What `import` and `export` share: the report on every key."""

@@ -1,0 +1,1 @@
+"""Other tools' files become a spec: a folder or module for each source."""
