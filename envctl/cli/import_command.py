@@ -58,11 +58,11 @@ def import_spec(
     """
     from envctl.host.atomic_write import write_user_file
     from envctl.imports.imported_project import ImportChoices
-    from envctl.verbs.import_spec import import_compose, write_imported
+    from envctl.verbs.import_spec import import_source, write_imported
 
     source = (invocation.options.directory or Path()) / (path or Path())
     choices = ImportChoices(keep_exposure, harden, move_secrets)
-    root, imported = import_compose(source, choices)
+    root, imported = import_source(source, choices)
     texts = {file: written.text for file, written in imported.files.items()}
     lines = _report_lines(imported)
     written = dict.fromkeys(texts, False)

@@ -3,59 +3,85 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from envctl.errors import EnvctlError
 from envctl.host.atomic_write import replace_file
-from envctl.imports.compose.compose_files import NAMES, first_file
+from envctl.imports.compose.compose_files import NAMES
 from envctl.imports.compose.import_project import import_project
 from envctl.imports.imported_project import ImportChoices, ImportedProject
+from envctl.lazy_dataclass import dataclass
 
-_UNREAD: Final = {
-    ".devcontainer": "a dev container",
-    "devcontainer.json": "a dev container",
-    "Vagrantfile": "a Vagrantfile",
-    "Procfile": "a Procfile",
-    "Dockerfile": "a Dockerfile",
-}
-"""What other tools have, and cannot be imported yet."""
+Importer: TypeAlias = Callable[[Path, str, ImportChoices], ImportedProject]
+"""Reads a file, by its path in a folder, with all that belongs to it."""
 
 
-def import_compose(path: Path, choices: ImportChoices) -> tuple[Path, ImportedProject]:
-    """The project's folder, and what its Compose file becomes. `path` is that file or its folder."""
-    root, file = _source(path)
-    return root, import_project(root, file, choices)
+@dataclass(frozen=True, slots=True)
+class ImportSource:
+    """A kind of file. `names` are its paths in a project's folder; the first that exists is read."""
+
+    what: str
+    names: tuple[str, ...]
+    read: Importer | None
+    suffixes: tuple[str, ...] = ()
+
+    def matches(self, name: str) -> bool:
+        """Whether a file of this name is one."""
+        return name in {Path(path).name for path in self.names} or name.endswith(self.suffixes)
 
 
-def _source(path: Path) -> tuple[Path, str]:
-    if path.name in _UNREAD and os.path.lexists(path):
-        raise _unread(path, _UNREAD[path.name])
+SOURCES: Final = (
+    ImportSource("a Compose file", NAMES, import_project, (".yaml", ".yml")),
+    ImportSource(
+        "a dev container",
+        (".devcontainer/devcontainer.json", ".devcontainer.json"),
+        None,
+        (".json",),
+    ),
+    ImportSource("a Vagrantfile", ("Vagrantfile",), None, (".Vagrantfile",)),
+    ImportSource("a Procfile", ("Procfile",), None),
+    ImportSource("a Dockerfile", ("Dockerfile", "Containerfile"), None, (".Dockerfile",)),
+)
+"""What can be imported. If a folder has several, the first is read: it says most about the others."""
+
+
+def import_source(path: Path, choices: ImportChoices) -> tuple[Path, ImportedProject]:
+    """The project's folder, and what the file becomes. `path` is the file, or a folder that has one."""
+    root, file, source = _source(path)
+    if source.read is None:
+        raise EnvctlError(
+            f"{root / file} is {source.what}, which cannot be imported yet: `envctl import` reads Compose files",
+            hint="`envctl init` writes a spec for the application in a folder",
+        )
+    return root, source.read(root, file, choices)
+
+
+def _source(path: Path) -> tuple[Path, str, ImportSource]:
+    if not os.path.lexists(path):
+        raise EnvctlError(
+            f"{path} does not exist", hint="name a Compose file, or a folder with one"
+        )
     if not path.is_dir():
-        if not os.path.lexists(path):
-            raise EnvctlError(
-                f"{path} does not exist", hint="name a Compose file, or a folder with one"
-            )
-        if path.suffix not in (".yaml", ".yml"):
-            raise EnvctlError(f"{path} is not a Compose file", hint=f"name one, such as {NAMES[0]}")
-        return path.parent, path.name
-    if file := first_file(path):
-        return path, file
-    for name, what in _UNREAD.items():
-        if os.path.lexists(path / name):
-            raise _unread(path / name, what)
+        for source in SOURCES:
+            if source.matches(path.name):
+                return path.parent, path.name, source
+        raise EnvctlError(
+            f"{path} is no file that can be imported", hint=f"name {_names()}, or a folder with one"
+        )
+    for source in SOURCES:
+        for name in source.names:
+            if os.path.lexists(path / name):
+                return path, name, source
     raise EnvctlError(
-        f"there is no Compose file in {path}",
-        hint=f"{', '.join(NAMES)} would be read; `envctl init` writes a spec for an application",
+        f"there is nothing to import in {path}",
+        hint=f"{_names()} would be read; `envctl init` writes a spec for an application",
     )
 
 
-def _unread(path: Path, what: str) -> EnvctlError:
-    return EnvctlError(
-        f"{path} is {what}, which cannot be imported yet: `envctl import` reads Compose files",
-        hint="`envctl init` writes a spec for the application in a folder",
-    )
+def _names() -> str:
+    return ", ".join(source.what for source in SOURCES)
 
 
 def write_imported(root: Path, texts: Mapping[str, str], *, force: bool) -> Mapping[str, bool]:

@@ -54,7 +54,7 @@ REASONS: dict[str, tuple[int, str]] = {
         "where a key of Compose is kept: options of the backend that runs such files",
     ),
     "verbs/import_spec.py": (
-        2,
+        3,
         "files of other tools, which cannot be imported yet",
     ),
     "definition/hints.py": (

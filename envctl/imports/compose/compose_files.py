@@ -288,13 +288,6 @@ class ComposeFiles:
         return moved_service(base, relative)
 
 
-def first_file(root: Path) -> str:
-    """The name of the Compose file in a folder; "" if there is none."""
-    return next(
-        (name for name in NAMES if (root / name).exists() or (root / name).is_symlink()), ""
-    )
-
-
 def resets_removed(model: MapNode, files: ComposeFiles) -> MapNode:
     """A model that stands alone."""
     result = without_resets(model, files.tags)

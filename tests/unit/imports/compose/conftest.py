@@ -10,7 +10,7 @@ import pytest
 
 from envctl.conversion.conversion_report import line_json
 from envctl.imports.imported_project import ImportChoices
-from envctl.verbs.import_spec import import_compose
+from envctl.verbs.import_spec import import_source
 from tests.support.compose_projects import write_project
 
 
@@ -18,7 +18,7 @@ class Imported:
     """The files of a spec, and the report as a program sees it."""
 
     def __init__(self, folder: Path, **choices: bool) -> None:
-        _, self.project = import_compose(folder, ImportChoices(**choices))
+        _, self.project = import_source(folder, ImportChoices(**choices))
         self.folder = folder
         self.texts = {path: file.text for path, file in self.project.files.items()}
         self.lines = [

@@ -108,7 +108,7 @@ def test_links_are_not_written_through(envctl: Run, project: Path, tmp_path: Pat
         ("Vagrantfile", "Vagrant.configure('2')"),
         ("Procfile", "web: run"),
         ("Dockerfile", "FROM a"),
-        ("devcontainer.json", "{}"),
+        (".devcontainer.json", "{}"),
     ],
 )
 def test_what_nothing_reads_yet_is_an_error(
@@ -135,7 +135,7 @@ def test_kubernetes_is_out_of_scope(envctl: Run, project: Path) -> None:
 def test_a_folder_without_any_file_is_an_error(envctl: Run, project: Path) -> None:
     (project / "compose.yaml").unlink()
 
-    assert "there is no Compose file in" in envctl("import").err
+    assert "there is nothing to import in" in envctl("import").err
     assert "does not exist" in envctl("import", "absent.yaml").err
 
 
