@@ -9,6 +9,8 @@ from typing import Final
 import cli_reference as command_line
 import spec_reference as spec
 
+from envctl.exports import rule_words as exports
+from envctl.exports.formats import FORMATS
 from envctl.imports.compose import rule_table as compose
 from envctl.parity import reference as parity
 
@@ -25,6 +27,13 @@ def _page_of_compose() -> str:
     return _with_part("how-to/from-compose.md", compose.BEGIN, compose.rules_table(), compose.END)
 
 
+def _page_of_exports() -> str:
+    """Return the page, with updated tables of the outcome for each key in each format."""
+    return _with_part(
+        "how-to/export.md", exports.BEGIN, exports.format_tables(FORMATS.values()), exports.END
+    )
+
+
 def _with_part(page: str, begin: str, part: str, end: str) -> str:
     """Return a page whose part between two comments is replaced."""
     before, _, after_begin = (DOCS / page).read_text("utf-8").partition(begin)
@@ -35,6 +44,7 @@ def _with_part(page: str, begin: str, part: str, end: str) -> str:
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "cli-reference.md": command_line.page,
     "spec-reference.md": spec.page,
+    "how-to/export.md": _page_of_exports,
     "how-to/from-compose.md": _page_of_compose,
     "how-to/parity.md": _page_of_parity,
 }

@@ -79,6 +79,7 @@ COMMANDS = Group(
                 "parity": "envctl.cli.parity:parity",
                 "lock": "envctl.cli.lock:lock",
                 "render": "envctl.cli.plan:render",
+                "export": "envctl.cli.export_command:export",
             },
             ("envctl plan dev", "envctl parity dev@docker dev@vagrant"),
         ),

@@ -43,9 +43,13 @@ PHRASES: Final[Mapping[KeyOutcome, str]] = {
 
 
 class ConversionReport:
-    """Collects the lines. A value in several environments is reported once for the same outcome."""
+    """Collects the lines. A value in several environments is reported once for the same outcome.
 
-    def __init__(self) -> None:
+    A dropped value that several services share is reported once, or with `by_service` for each of them.
+    """
+
+    def __init__(self, *, by_service: bool = False) -> None:
+        self._by_service = by_service
         self._lines: dict[tuple[Position, KeyOutcome, str], ReportLine] = {}
         self.environment = ""
         self._claimed: set[Position] = set()
@@ -62,7 +66,8 @@ class ConversionReport:
     ) -> None:
         """Say what became of the key or item at a position, with everything in it unless it is no claim."""
         line = ReportLine(position, path, outcome, note, new_path, self.environment)
-        key = (position, outcome, note if outcome is KeyOutcome.DROPPED else path)
+        is_shared = outcome is KeyOutcome.DROPPED and not self._by_service
+        key = (position, outcome, note if is_shared else path)
         self._lines.setdefault(key, line)
         if is_claim:
             self._claimed.add(position)

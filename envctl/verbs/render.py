@@ -55,10 +55,10 @@ def _artifacts(
             "this host has no CA bundle of its own",
             hint="leave --with-host-ca out, or name a bundle in ENVCTL_CA_BUNDLE",
         )
-    return session.backend.artifacts(_plan_with_image_volumes(session), trust=trust)
+    return session.backend.artifacts(plan_with_volumes_of_images(session), trust=trust)
 
 
-def _plan_with_image_volumes(session: Session) -> Plan:
+def plan_with_volumes_of_images(session: Session) -> Plan:
     """The plan, with the volumes that images declare added to its units. Notes images that are unknown.
 
     Asks an engine only about images that are not in the catalogue.

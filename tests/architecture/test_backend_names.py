@@ -57,6 +57,10 @@ REASONS: dict[str, tuple[int, str]] = {
         3,
         "files of other tools, which cannot be imported yet",
     ),
+    "exports/compose_export.py": (
+        4,
+        "the backend whose rendered folder has a Compose file; commands of the tool that reads it",
+    ),
     "definition/hints.py": (
         1,
         "where Compose's key tmpfs is written here: options of the default backend",

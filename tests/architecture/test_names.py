@@ -42,8 +42,8 @@ MODULES = words(
 NOUNS = frozenset({"quoting"})
 """What ends with -ing and is what documentation calls the thing."""
 
-MIRRORED = re.compile("^(backends/(?!common)[^/]+|cli|verbs)/")
-"""Each backend has the same rooms, and each verb its command; these may share names of modules."""
+MIRRORED = re.compile("^(backends/(?!common)[^/]+|cli|verbs|(im|ex)ports/[^/]+(?=/)|exports)/")
+"""Each backend and each format has the same rooms, and each verb its command; these may share names of modules."""
 
 SHARED_CLASSES = frozenset[str]()
 """Names of classes that still mean two things."""

@@ -22,7 +22,7 @@ from envctl.backends.common.step_views import (
     slug,
 )
 from envctl.backends.docker import options
-from envctl.backends.docker.containers import restart_policy
+from envctl.backends.docker.containers import LOGS, restart_policy
 from envctl.backends.docker.dockerfiles import dockerfile_context, trust_files
 from envctl.backends.docker.quoting import FUNCTIONS
 from envctl.plan.artifact import Artifact
@@ -33,6 +33,7 @@ from envctl.plan.model import (
     BuildSecret,
     Condition,
     DockerfileBuild,
+    Hooks,
     Plan,
     ReadyImage,
     Secret,
@@ -125,6 +126,7 @@ def _compose(plan: Plan, names: Mapping[str, str]) -> Mapping[str, Any]:
         "name": _project_name(f"{plan.scope.project}-{plan.scope.environment}"),
         "root": plan.scope.root,
         "units": [_unit(plan, unit, names) for unit in plan.units],
+        "logs": {"driver": LOGS["Type"], "options": sorted(LOGS["Config"].items())},
         "volumes": [_volume(name) for name in plan.volumes()],
         "secrets": _secrets(plan),
     }
@@ -158,6 +160,7 @@ def _unit(plan: Plan, unit: Unit, names: Mapping[str, str]) -> Mapping[str, Any]
         "volumes": [replace(volume, name=_volume(volume.name)) for volume in run.volumes],
         "secrets": run.secrets,
         "probe": _probe(unit),
+        "hooks": _hooks(unit),
         "depends_on": _dependencies(plan, unit),
         "aliases": run.aliases or (unit.service,),
         "restart": restart_policy(unit),
@@ -241,6 +244,16 @@ def _host_env(unit: Unit) -> Mapping[str, Sequence[tuple[str, str]]]:
     }
 
 
+def _hooks(unit: Unit) -> Mapping[str, Sequence[Sequence[str]]]:
+    """The hooks by Compose's names for them. With variables that are made of secrets, they read these first."""
+    reads_secrets = _wrapper(unit) != ()
+    by_name = {"post_start": unit.hooks.after_start, "pre_stop": unit.hooks.before_stop}
+    return {
+        name: [wrapped(unit.run, argv) if reads_secrets else argv for argv in hooks]
+        for name, hooks in by_name.items()
+    }
+
+
 def _dependencies(plan: Plan, unit: Unit) -> Sequence[tuple[str, str]]:
     """The units to wait for (each replica of a service), and the condition."""
     return [
@@ -279,6 +292,7 @@ def _readme(plan: Plan, trust: Path | None) -> Mapping[str, Any]:
             for port in unit.run.ports
             if not port.host
         ],
+        "hooks": any(unit.hooks != Hooks() for unit in plan.units),
         "mounts": any(unit.run.mounts for unit in plan.units),
         "trust": trust is not None,
     }

@@ -19,7 +19,10 @@ SECRETS_FOLDER: Final = "/run/secrets"
 _EMPTY: Final = {"SizeBytes": 4096, "Mode": 0o555}
 _NANO: Final = 10**9
 _NOTHING: Final[Mapping[str, Any]] = {}
-_LOGS: Final = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+LOGS: Final[Mapping[str, Any]] = {
+    "Type": "json-file",
+    "Config": {"max-size": "10m", "max-file": "3"},
+}
 _MEMORY_VOLUME: Final = {
     "Name": "local",
     "Options": {"type": MEMORY, "device": MEMORY, "o": "mode=0755,size=4m"},
@@ -84,7 +87,7 @@ def _host(
         "PortBindings": _bindings(unit),
     }
     if log_driver == "json-file":
-        host["LogConfig"] = _LOGS
+        host["LogConfig"] = LOGS
     if run.resources.cpus is not None:
         host["NanoCpus"] = round(run.resources.cpus * _NANO)
     if run.resources.memory is not None:

@@ -1,0 +1,100 @@
+"""What every export format is given, and what it makes. A format decides nothing about the environment: the plan has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import field
+from typing import Any, Final
+
+from envctl.conversion.conversion_report import ConversionReport, KeyOutcome
+from envctl.definition.resolved import Resolved
+from envctl.lazy_dataclass import dataclass
+from envctl.plan.model import Plan
+from envctl.plan.target import Target
+from envctl.render.rendered_files import Content
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedTarget:
+    """One environment: its spec, its plan, and the files that its backend would render, with their modes."""
+
+    target: Target
+    resolved: Resolved
+    plan: Plan
+    render: Callable[[], tuple[Mapping[str, Content], Mapping[str, int]]]
+
+    @property
+    def environment(self) -> str:
+        """Its name in the spec."""
+        return self.target.environment
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNote:
+    """What became of one part of a key: `path` leads from the key to it, () is the whole key."""
+
+    outcome: KeyOutcome
+    note: str = ""
+    path: tuple[str | int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetKey:
+    """A key that the spec sets: its resolved value, and where; `service` is "" outside of services."""
+
+    plan: Plan
+    service: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRule:
+    """What becomes of a key of the spec. `notes` says it of a value, where that depends on it.
+
+    Parts that `notes` does not name become what the rule says. The docs are generated from `key`, `outcome` and `note`.
+    """
+
+    key: str
+    outcome: KeyOutcome = KeyOutcome.SAME
+    note: str = ""
+    notes: Callable[[SetKey], Iterable[KeyNote]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFiles:
+    """The files, by path, with the permission bits that differ from 0644.
+
+    `places` has, by service ("" for what is outside of services), the file that a reader of the report looks into.
+    """
+
+    files: Mapping[str, Content]
+    modes: Mapping[str, int] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFormat:
+    """A format. `backend` is the one that its targets are planned on; "" is the target's own.
+
+    With `has_overlays`, it is given all environments unless the user names one. `next_commands` is for people.
+    """
+
+    name: str
+    summary: str
+    backend: str
+    rules: Mapping[str, KeyRule]
+    write: Callable[[Sequence[ExportedTarget]], ExportedFiles]
+    has_overlays: bool = False
+    next_commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What an export makes."""
+
+    written: ExportedFiles
+    report: ConversionReport
+
+
+TOP_KEYS: Final = ("project", "environment", "backend", "vars", "secrets", "accept")
+"""The keys outside of services, in the rules of a format as `top.KEY`."""
