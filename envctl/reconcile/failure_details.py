@@ -28,7 +28,7 @@ def failure(
     return EnvctlError(
         mask(f"{name}: {brief}"),
         details=mask(details),
-        hint=f"{remedy_text or look}; mend {where or 'the spec'} and run `envctl up` again",
+        hint=f"{remedy_text or look}; correct {where or 'the spec'} and run `envctl up` again",
         where=where,
     )
 

@@ -8,6 +8,8 @@ import urllib.request
 
 import pytest
 
+from tests.support.imported_projects import ANSWERS, IMPORTED
+
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 COMPOSE = """
@@ -83,8 +85,8 @@ def imported(make_project, engine):
     return project
 
 
-def answer(project, environment):
-    (port,) = json.loads(project.cli("port", environment, "web", "--json").stdout)
+def answer(project, target, service="web"):
+    port = json.loads(project.cli("port", target, service, "--json").stdout)[0]
     with urllib.request.urlopen(f"http://{port['address']}/", timeout=20) as response:
         return response.read().decode()
 
@@ -100,3 +102,36 @@ def test_an_imported_project_comes_up_and_answers(imported):
     assert (again.returncode, "wrote" in again.stdout) == (0, False)
     for environment in ("dev", "prod"):
         assert imported.cli("down", environment, "-v").returncode == 0
+
+
+@pytest.mark.parametrize("name", IMPORTED)
+def test_projects_of_teams_come_up_after_an_import(make_project, engine, name):
+    comes_up_and_answers(imported_as_it_is(make_project(), name), name, "dev")
+
+
+@pytest.mark.machines
+@pytest.mark.long
+def test_a_project_of_a_team_comes_up_on_machines_after_an_import(make_project, machines):
+    project = imported_as_it_is(make_project(), "flask-redis")
+
+    comes_up_and_answers(project, "flask-redis", "dev@vagrant")
+
+
+def imported_as_it_is(project, name):
+    for path, text in IMPORTED[name].items():
+        project.write(path, text)
+    compose = (project.root / "compose.yaml").read_text()
+    project.write("compose.yaml", f"name: {project.name}\n{compose}")
+    done = project.cli("import")
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    return project
+
+
+def comes_up_and_answers(project, name, target):
+    service, first, second = ANSWERS[name]
+    done = project.cli("up", target, "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert first in answer(project, target, service)
+    assert second in answer(project, target, service)
+    assert "no changes" in project.cli("plan", target).stdout
+    assert project.cli("down", target, "-v").returncode == 0
