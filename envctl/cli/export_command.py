@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from envctl.conversion.conversion_report import ReportLine
     from envctl.exports.export_format import Export, ExportFormat
     from envctl.plan.target import Target as PlanTarget
+    from envctl.verbs.export_running import RunningFormat
 
 
 def export(
@@ -37,6 +38,7 @@ def export(
 
     The report has a line for every key of the spec: kept, translated, or dropped with the reason. The exit code is 3 if
     anything was dropped. The same spec gives the same files. Secrets are never written, only their names.
+    `ssh-config` describes the machines that run, as the command of that name does.
 
     Examples:
         envctl export compose prod --output shop
@@ -48,19 +50,10 @@ def export(
     from envctl.host.atomic_write import write_user_file
     from envctl.verbs import export_target as verb
 
-    if name not in verb.FORMATS:
-        raise UsageError(
-            f"{name!r} is not an export format", hint=f"write one of: {', '.join(verb.FORMATS)}"
-        )
+    chosen = _format(name)
     if (output is None) is not dry_run:
         raise UsageError("write either --output FOLDER or --dry-run")
-    chosen = verb.FORMATS[name]
-    result = verb.export(
-        invocation.project,
-        chosen,
-        _targets(invocation, chosen, target),
-        planned=lambda plan: note_builds(invocation, plan.units),
-    )
+    result = _export(invocation, chosen, target)
     if output is not None:
         for note in verb.write_export(invocation.project, result, output):
             invocation.note(f"note: {note}")
@@ -72,6 +65,34 @@ def export(
     else:
         _show(invocation, chosen, result, output, lines)
     return int(Exit.DIFFERENT if result.report.has_dropped else Exit.OK)
+
+
+def _format(name: str) -> ExportFormat | RunningFormat:
+    from envctl.exports.formats import FORMATS
+    from envctl.verbs.export_running import RUNNING_FORMATS
+
+    formats: Mapping[str, ExportFormat | RunningFormat] = {**FORMATS, **RUNNING_FORMATS}
+    if name not in formats:
+        raise UsageError(
+            f"{name!r} is not an export format", hint=f"write one of: {', '.join(formats)}"
+        )
+    return formats[name]
+
+
+def _export(
+    invocation: Invocation, chosen: ExportFormat | RunningFormat, target: str | None
+) -> Export:
+    from envctl.verbs.export_running import RunningFormat, export_running
+    from envctl.verbs.export_target import export
+
+    if isinstance(chosen, RunningFormat):
+        return export_running(invocation.project, chosen, invocation.target(target))
+    return export(
+        invocation.project,
+        chosen,
+        _targets(invocation, chosen, target),
+        planned=lambda plan: note_builds(invocation, plan.units),
+    )
 
 
 def _targets(
@@ -103,7 +124,9 @@ def _report_lines(result: Export) -> list[str]:
     return [*lines, ", ".join(f"{number} {name}" for name, number in counts.items() if number)]
 
 
-def _as_json(export_format: ExportFormat, result: Export, output: Path | None) -> Mapping[str, Any]:
+def _as_json(
+    export_format: ExportFormat | RunningFormat, result: Export, output: Path | None
+) -> Mapping[str, Any]:
     from envctl.conversion.conversion_report import line_json
 
     return {
@@ -120,7 +143,7 @@ def _as_json(export_format: ExportFormat, result: Export, output: Path | None) -
 
 def _show(
     invocation: Invocation,
-    export_format: ExportFormat,
+    export_format: ExportFormat | RunningFormat,
     result: Export,
     output: Path | None,
     lines: Sequence[str],

@@ -45,26 +45,7 @@ def ssh_config(
     if as_json:
         invocation.json([_data(name, machine) for name, machine in hosts.items()])
     else:
-        invocation.out.text("\n\n".join(_block(name, machine) for name, machine in hosts.items()))
-
-
-def _block(name: str, machine: SshHost) -> str:
-    return "\n".join(
-        (
-            f"Host {name}",
-            f"  HostName {machine.address}",
-            f"  User {machine.user}",
-            f"  IdentityFile {_quoted(str(machine.key))}",
-            "  IdentitiesOnly yes",
-            f"  UserKnownHostsFile {_quoted(str(machine.known_hosts))}",
-            "  StrictHostKeyChecking accept-new",
-        )
-    )
-
-
-def _quoted(path: str) -> str:
-    """A path quoted for OpenSSH, which splits values at spaces and expands `%`."""
-    return '"' + path.replace("%", "%%") + '"'
+        invocation.out.text(verb.config_text(hosts))
 
 
 def _data(name: str, machine: SshHost) -> dict[str, object]:

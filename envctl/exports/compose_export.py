@@ -14,7 +14,7 @@ from envctl.exports.export_format import (
     KeyRule,
     SetKey,
 )
-from envctl.exports.rule_words import drop, keep, rules, translate
+from envctl.exports.rule_words import drop, keep, other_backends, rules, translate
 
 FILE: Final = "compose.yaml"
 _NO_SPEC: Final = "Compose has nothing like it; remedy: keep using envctl for it"
@@ -43,13 +43,6 @@ def _port_notes(key: SetKey) -> Iterator[KeyNote]:
         if not port.host:
             note = "ports without `published`: Compose chooses another one at each start"
             yield KeyNote(KeyOutcome.TRANSLATED, note, (index,))
-
-
-def _option_notes(key: SetKey) -> Iterator[KeyNote]:
-    for backend in key.value or {}:
-        if backend != "docker":
-            note = f"nothing: it is for the backend {backend}"
-            yield KeyNote(KeyOutcome.TRANSLATED, note, (backend,))
 
 
 BUILD_RULES: Final[tuple[KeyRule, ...]] = (
@@ -91,7 +84,7 @@ _RULES: Final[Mapping[str, KeyRule]] = rules(
     drop("checks", "they are for `envctl verify`; " + _NO_SPEC),
     keep("hooks", notes=_hook_notes),
     keep("capabilities", "`cap_drop: [ALL]` and `cap_add`"),
-    keep("options", "the keys that Compose has for options.docker", _option_notes),
+    keep("options", "the keys that Compose has for options.docker", other_backends("docker")),
 )
 
 COMPOSE: Final = ExportFormat(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from envctl.conversion.conversion_report import ConversionReport, KeyOutcome
 from envctl.definition.resolved import Resolved
@@ -12,16 +12,25 @@ from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Plan
 from envctl.plan.target import Target
 from envctl.render.rendered_files import Content
+from envctl.render.templates import Templates
+
+
+class RenderPlan(Protocol):
+    """Returns the files that the backend would render for a plan, and their modes; without a plan, for the target's own."""
+
+    def __call__(self, plan: Plan | None = None) -> tuple[Mapping[str, Content], Mapping[str, int]]:
+        """Render a plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedTarget:
-    """One environment: its spec, its plan, and the files that its backend would render, with their modes."""
+    """One environment: its spec, its plan, what renders files as its backend does, and the templates of its project."""
 
     target: Target
     resolved: Resolved
     plan: Plan
-    render: Callable[[], tuple[Mapping[str, Content], Mapping[str, int]]]
+    render: RenderPlan
+    templates: Templates
 
     @property
     def environment(self) -> str:

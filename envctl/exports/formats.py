@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import Final
 
 from envctl.exports.compose_export import COMPOSE
+from envctl.exports.env_export import ENV
 from envctl.exports.export_format import ExportFormat
+from envctl.exports.vagrant_export import VAGRANT
 
-FORMATS: Final[Mapping[str, ExportFormat]] = {item.name: item for item in (COMPOSE,)}
+FORMATS: Final[Mapping[str, ExportFormat]] = {
+    item.name: item
+    for item in (
+        COMPOSE,
+        VAGRANT,
+        ENV,
+    )
+}
 """The formats. A new one is a module with an `ExportFormat`, and a line here."""

@@ -27,8 +27,20 @@ def drop(key: str, note: str, notes: Notes | None = None) -> KeyRule:
 
 
 def rules(*items: KeyRule) -> Mapping[str, KeyRule]:
-    """The rules of a export_format, by key."""
+    """The rules of a format, by key."""
     return {rule.key: rule for rule in items}
+
+
+def other_backends(used: str) -> Notes:
+    """Notes on `options`: those of backends other than `used` become nothing."""
+
+    def notes(key: SetKey) -> Iterator[KeyNote]:
+        for backend in key.value or {}:
+            if backend != used:
+                note = f"nothing: it is for the backend {backend}"
+                yield KeyNote(KeyOutcome.TRANSLATED, note, (backend,))
+
+    return notes
 
 
 _WORDS: Final = {

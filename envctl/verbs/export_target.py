@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from envctl.exports.export_format import Export, ExportedTarget, ExportFormat
-from envctl.exports.formats import FORMATS
 from envctl.exports.key_report import key_report
 from envctl.plan.artifact import Artifact
 from envctl.plan.model import Plan
@@ -44,15 +43,12 @@ def _exported(
     goal = replace(target, backend=export_format.backend or target.backend)
     session = Session(project, goal)
     planned(session.portable_plan)
-    plan = plan_with_volumes_of_images(session)
+    own_plan = plan_with_volumes_of_images(session)
 
-    def render() -> tuple[Mapping[str, Content], Mapping[str, int]]:
-        artifacts: Sequence[Artifact] = session.backend.artifacts(plan)
+    def render(plan: Plan | None = None) -> tuple[Mapping[str, Content], Mapping[str, int]]:
+        artifacts: Sequence[Artifact] = session.backend.artifacts(plan or own_plan)
         files = rendered_files.render(artifacts, templates=project.templates)
         return files, rendered_files.modes(artifacts)
 
     resolved = project.resolved(goal.environment).on_backend(goal.backend)
-    return ExportedTarget(goal, resolved, plan, render)
-
-
-__all__ = ["FORMATS", "export", "write_export"]
+    return ExportedTarget(goal, resolved, own_plan, render, project.templates)

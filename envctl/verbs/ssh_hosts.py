@@ -35,3 +35,27 @@ def ssh_hosts(project: Project, target: Target, unit: str = "") -> Mapping[str, 
     if not hosts:
         raise nothing_up(session, f"no machine of {target.environment} is running")
     return hosts
+
+
+def config_text(hosts: Mapping[str, SshHost]) -> str:
+    """OpenSSH configuration for these machines, by host name."""
+    return "\n\n".join(_block(name, machine) for name, machine in hosts.items())
+
+
+def _block(name: str, machine: SshHost) -> str:
+    return "\n".join(
+        (
+            f"Host {name}",
+            f"  HostName {machine.address}",
+            f"  User {machine.user}",
+            f"  IdentityFile {_quoted(str(machine.key))}",
+            "  IdentitiesOnly yes",
+            f"  UserKnownHostsFile {_quoted(str(machine.known_hosts))}",
+            "  StrictHostKeyChecking accept-new",
+        )
+    )
+
+
+def _quoted(path: str) -> str:
+    """A path quoted for OpenSSH, which splits values at spaces and expands `%`."""
+    return '"' + path.replace("%", "%%") + '"'

@@ -61,6 +61,11 @@ REASONS: dict[str, tuple[int, str]] = {
         4,
         "the backend whose rendered folder has a Compose file; commands of the tool that reads it",
     ),
+    "exports/formats.py": (3, "a format has the name of the tool that reads it"),
+    "exports/vagrant_export.py": (
+        12,
+        "the backend whose rendered folder has a Vagrantfile; commands of the tool that reads it",
+    ),
     "definition/hints.py": (
         1,
         "where Compose's key tmpfs is written here: options of the default backend",

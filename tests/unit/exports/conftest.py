@@ -32,7 +32,7 @@ services:
     env: {LOG_LEVEL: "${level}", URL: {template: "postgres://:${secret.password}@db/"}}
     command: [python3, -m, http.server, "8000"]
     ports: ["${port}:8000", {container: 9000, public: true, host: 9000}]
-    mounts: [{source: page.html, target: /srv/live.html, read_only: true}]
+    mounts: [{source: pages, target: /srv/pages, read_only: true}]
     volumes: {uploads: /srv/uploads}
     secrets: [password]
     healthcheck: {http: "http://127.0.0.1:8000/", interval: 2s}
@@ -48,6 +48,7 @@ services:
   worker:
     extends: web
     ports: []
+    volumes: {uploads: null, results: /srv/uploads}
   db:
     image: postgres:15
     platform: linux/amd64
@@ -67,9 +68,17 @@ def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "environments").mkdir(parents=True)
     (folder / "envctl.yaml").write_text(FULL)
     (folder / "page.html").write_text("hello\n")
+    (folder / "pages").mkdir()
+    (folder / "pages" / "about.html").write_text("about\n")
     (folder / "environments" / "dev.yaml").write_text("{}\n")
     (folder / "environments" / "prod.yaml").write_text(
-        'services: {web: {replicas: 2, ports: ["8000", "9000"], env: {LOG_LEVEL: warning}}}\n'
+        "services:\n"
+        "  web:\n"
+        "    replicas: 2\n"
+        '    ports: ["8000", "9000"]\n'
+        "    env: {LOG_LEVEL: warning}\n"
+        "    volumes: {uploads: null}\n"
+        "  worker: {volumes: {results: null}}\n"
     )
     monkeypatch.chdir(folder)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

@@ -71,3 +71,12 @@ def test_without_a_folder_it_says_what_to_write(envctl: Run, full: Path) -> None
 
     assert ended.code == 2
     assert "--output FOLDER or --dry-run" in ended.err
+
+
+def test_ssh_config_names_the_command_that_brings_machines_up(envctl: Run, full: Path) -> None:
+    ended = envctl("export", "ssh-config", "dev@vagrant", "-o", "out")
+
+    assert ended.code == 1
+    assert "no machine of dev is running" in ended.err
+    assert "envctl up dev@vagrant" in ended.err
+    assert not (full / "out").exists()
