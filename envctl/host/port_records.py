@@ -105,7 +105,7 @@ def choosing(root: Path) -> Iterator[None]:
     except BlockingIOError:
         raise EnvctlError(
             "another envctl has been choosing ports for more than a minute",
-            hint="wait for it, or end it, and try again",
+            hint="wait for it, or stop it, and try again",
         ) from None
 
 

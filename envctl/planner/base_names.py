@@ -17,7 +17,7 @@ from envctl.suggest import nearest
 if TYPE_CHECKING:
     from envctl.definition.keys.build_source import BaseData
 
-_TAKE = "take a base of Debian or Ubuntu (`envctl base list`), or build it by a Dockerfile of your own: dockerfile: …"
+_TAKE = "use a Debian or Ubuntu base (`envctl base list`), or your own Dockerfile: `dockerfile: …`"
 
 
 def base_problems(context: ServiceContext, unit: Unit) -> Iterator[Problem]:
@@ -51,14 +51,14 @@ def _problems(
     if packages and (family := without_apt(image)):
         yield Problem(
             _place(context.where(*path, "packages")),
-            f"services.{named}: packages are installed by apt, which {_named(image, family)} lacks",
+            f"services.{named}: packages are installed with apt, which {_named(image, family)} lacks",
             hint=f"{_TAKE}; or install them in a `run` step",
         )
     user = next((step.name for step in build.steps if isinstance(step, CreateUser)), None)
     if user is not None and (family := without_useradd(image)):
         yield Problem(
             _place(build.base.where),
-            f"services.{named}: the user {user!r} is made by useradd, which {_named(image, family)} lacks",
+            f"services.{named}: the user {user!r} is created with useradd, which {_named(image, family)} lacks",
             hint=f"{_TAKE}; or write user: root, or a number",
         )
 
@@ -73,9 +73,9 @@ def machine_problems(plan: Plan, backend: str) -> Iterator[Problem]:
         if not installs and (family := without_apt(base.image)):
             yield Problem(
                 _place(base.where or unit.where),
-                f"services.{unit.service}: a machine is made by apt, which {_named(base.image, family)} does not have",
-                expected="a base of Debian or Ubuntu (`envctl base list`)",
-                hint=f"take one of these, or run it on another backend than {backend}; an `image:` or `dockerfile:` of any distribution runs inside a machine",
+                f"services.{unit.service}: a machine is made with apt, which {_named(base.image, family)} does not have",
+                expected="a Debian or Ubuntu base (`envctl base list`)",
+                hint=f"use one of these, or another backend than {backend}; an `image:` or `dockerfile:` of any distribution runs inside a machine",
             )
 
 
@@ -93,7 +93,7 @@ def _not_made(context: ServiceContext, name: str) -> Problem | None:
         _place(context.where("platform")),
         f"services.{context.name}: the base {name} is not made for {platform}",
         expected=", ".join(known),
-        hint=f"take another base, or an image that is for {platform}: base: {{image: …}}",
+        hint=f"use another base, or an image for {platform}: base: {{image: …}}",
     )
 
 

@@ -66,7 +66,7 @@ def _of_secrets(unit: Unit, things: list[_Thing]) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for index, secret in enumerate(unit.run.secrets):
         place, where = canonical(secret.target), _where(unit, index)
-        hint = f"leave its target out: it is at {SECRETS}/{secret.name} then"
+        hint = f"remove its target: it will be at {SECRETS}/{secret.name} then"
         shown = f"{unit.service}: the secret {secret.name} cannot be at {secret.target}"
         over = next((kernel_path for kernel_path in _KERNEL if is_within(place, kernel_path)), None)
         if over:

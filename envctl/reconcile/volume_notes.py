@@ -124,9 +124,9 @@ def _renamed(
                 continue
             seen.add(pair)
             again = (
-                f"to have its data, call it {old} again"
+                f"to use its data, name it {old} again"
                 if parted(old) is None
-                else "to have its data, copy it over"
+                else "to use its data, copy it over"
             )
             text = (
                 f"volume {old} → {volume.name}: {volume.name} is new and does not have the data of {old}, "

@@ -24,7 +24,7 @@ class TakesTooLongError(Exception):
     """A template's time is up."""
 
     def __str__(self) -> str:
-        return "takes too long to fill in"
+        return "takes too long to render"
 
 
 class _TooLongError(Exception):
@@ -67,7 +67,7 @@ def only_quoted(value: object) -> object:
 
     if isinstance(value, Quoted | jinja2.Undefined):
         return value
-    raise jinja2.TemplateRuntimeError(f"{value!r} is put out without a quoting function around it")
+    raise jinja2.TemplateRuntimeError(f"{value!r} is output without a quoting function around it")
 
 
 def fill_template(load: Any, context: Mapping[str, Any], name: str, root: Path | None) -> str:
@@ -84,25 +84,25 @@ def fill_template(load: Any, context: Mapping[str, Any], name: str, root: Path |
         raise EnvctlError(f"there is no template {exc.name}", where=_place(exc, root)) from exc
     except jinja2.TemplateSyntaxError as exc:
         where = Place(_shown(exc.filename or name, root), exc.lineno, 1)
-        raise EnvctlError(f"the template is ill-formed: {exc.message}", where=where) from exc
+        raise EnvctlError(f"the template is not valid: {exc.message}", where=where) from exc
     except SecurityError as exc:
         raise EnvctlError(f"a template may not do this: {exc}", where=_place(exc, root)) from exc
     except tuple(_TOO_MUCH) as exc:
         brief = next(text for kind, text in _TOO_MUCH.items() if isinstance(exc, kind))
-        hint = "have a `run` build step compute what is to be computed"
+        hint = "compute it in a `run` build step"
         raise EnvctlError(f"the template {brief}", hint=hint, where=_place(exc, root)) from exc
     except Exception as exc:
         raise EnvctlError(
-            f"the template cannot be filled in: {exc}", where=_place(exc, root)
+            f"the template cannot be rendered: {exc}", where=_place(exc, root)
         ) from exc
 
 
 _TOO_MUCH: Final[Mapping[type[Exception], str]] = {
-    TakesTooLongError: "takes too long to fill in",
-    MemoryError: "takes too much memory to fill in",
-    RecursionError: "calls or includes itself without end",
+    TakesTooLongError: "takes too long to render",
+    MemoryError: "takes too much memory to render",
+    RecursionError: "calls or includes itself endlessly",
     OverflowError: "computes a number or a text that is too large",
-    _TooLongError: f"puts out more than {OUTPUT // 1024**2} MiB",
+    _TooLongError: f"outputs more than {OUTPUT // 1024**2} MiB",
 }
 
 

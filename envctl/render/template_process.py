@@ -66,8 +66,8 @@ class TemplateProcess:
             message = pickle.dumps(request)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise EnvctlError(
-                f"{request.name} cannot be filled in: its values cannot be handed on: {error}",
-                hint="a backend gives its templates data, and functions of a module",
+                f"{request.name} cannot be rendered: its values cannot be passed on: {error}",
+                hint="a backend passes data and module-level functions to its templates",
             ) from error
         with self._turn:
             answer = self._answer(message, request)
@@ -95,7 +95,7 @@ class TemplateProcess:
         except TimeoutError as error:
             self.close()
             raise EnvctlError(
-                f"{request.name}: the template was not filled in within {PATIENCE:g} s",
+                f"{request.name}: the template was not rendered within {PATIENCE:g} s",
                 where=request.file,
             ) from error
         except (OSError, EOFError, ValueError) as error:
@@ -141,10 +141,10 @@ def _read(process: subprocess.Popen[bytes], deadline: float) -> bytes:
 
 def _ended(code: int | None, request: Request) -> str:
     if code in (-signal.SIGVTALRM, -signal.SIGXCPU):
-        return f"the template takes more than {request.seconds:g} s to fill in"
+        return f"the template takes more than {request.seconds:g} s to render"
     if code == -signal.SIGKILL:
-        return "the process that fills the template in was killed: there may be too little memory"
-    return f"the process that fills the template in has ended (exit code {code})"
+        return "the process that renders the template was killed: there may be too little memory"
+    return f"the process that renders the template has ended (exit code {code})"
 
 
 TEMPLATES: Final = TemplateProcess()

@@ -55,7 +55,7 @@ def _answer(data: bytes) -> dict[str, Any]:
     except EnvctlError as error:
         return _failed(error)
     except Exception as error:  # noqa: BLE001 - it is told where the request came from
-        brief = f"the template cannot be filled in: {error or type(error).__name__}"
+        brief = f"the template cannot be rendered: {error or type(error).__name__}"
         return _failed(EnvctlError(brief, where=file))
 
 

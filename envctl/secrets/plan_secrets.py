@@ -106,10 +106,10 @@ class PlanSecrets:
             if digest is None:
                 not_evaluated.add(name)
             elif digest and name in self._variables and b"\0" in self._store.value(name):
-                text = f"secret {name} has a zero byte in its value, and {self._variables[name]} is made of it"
-                hint = (
-                    f"no environment variable can have one: use the file instead, secrets: [{name}]"
+                text = (
+                    f"secret {name} contains a NUL byte, and {self._variables[name]} is made of it"
                 )
+                hint = f"environment variables cannot contain one: use the file instead, secrets: [{name}]"
                 problems.append(Problem(self._where(name), text, hint=hint))
             else:
                 known[name] = digest

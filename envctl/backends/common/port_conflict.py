@@ -26,7 +26,7 @@ def port_taken(
     error = PortTakenError(
         f"cannot start {unit.name}: port {port} is already in use" + (f" by {by}" if by else ""),
         details="\n".join(filter(None, [note, message.strip()])),
-        hint=f"{remedy or f'`lsof -i :{port}` shows by what'};"
+        hint=f"{remedy or f'`lsof -i :{port}` shows which process uses it'};"
         " or `envctl up --free-ports` takes free ports in this checkout; or "
         + ("give that variable another value" if note else "choose another port in the spec"),
         where=where,

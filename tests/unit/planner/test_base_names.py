@@ -84,7 +84,7 @@ def test_other_names_may_be_anything(tmp_path: Path, base: str) -> None:
 def test_packages_on_a_base_without_apt_are_refused(tmp_path: Path, base: str, family: str) -> None:
     found = refused(tmp_path, base, "    packages: [curl]\n    user: root\n")
     assert [str(one.where) for one in found] == ["envctl.yaml:6:5"]
-    assert "installed by apt" in found[0].message
+    assert "installed with apt" in found[0].message
     assert family in found[0].message
     assert "`run` step" in found[0].hint
 
@@ -94,7 +94,7 @@ def test_a_user_that_cannot_be_made_on_a_base_is_refused_and_what_helps_is_right
     tmp_path: Path, base: str
 ) -> None:
     [problem] = refused(tmp_path, base)
-    assert "the user 'web' is made by useradd" in problem.message
+    assert "the user 'web' is created with useradd" in problem.message
     assert "write user: root, or a number" in problem.hint
     for user in ("root", "1000"):
         assert refused(tmp_path, base, f"    user: {user}\n") == ()
@@ -109,7 +109,7 @@ def test_a_base_without_apt_that_needs_none_is_fine(tmp_path: Path) -> None:
     [
         ("base: debian:bookwrm", "envctl.yaml:6:24", "there is no base 'debian:bookwrm' in the catalogue"),
         ("base: {image: 'alpine:3'}, packages: [gcc]", "envctl.yaml:6:45",
-         "services.web.stages.c: packages are installed by apt, which the base alpine:3 lacks"),
+         "services.web.stages.c: packages are installed with apt, which the base alpine:3 lacks"),
     ],
 )  # fmt: skip
 def test_the_base_of_a_stage_is_looked_at_as_that_of_a_service(
@@ -158,6 +158,6 @@ def test_a_base_that_no_machine_can_be_made_of_is_refused_for_machines_alone(
         _ = Session(project, Target("dev", "vagrant")).plan
     [problem] = caught.value.problems
     assert str(problem.where).startswith("envctl.yaml:4:")
-    assert "a machine is made by apt" in problem.message
+    assert "a machine is made with apt" in problem.message
     assert "Debian or Ubuntu" in problem.expected
     assert Session(project, Target("dev", "docker")).plan.unit("web")

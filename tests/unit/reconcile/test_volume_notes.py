@@ -32,7 +32,7 @@ def test_a_renamed_volume_is_named_with_what_becomes_of_the_data():
             "data2",
             (
                 "volume data → data2: data2 is new and does not have the data of data, which stays;"
-                " to have its data, call it data again; `envctl down --volumes` deletes it with all"
+                " to use its data, name it data again; `envctl down --volumes` deletes it with all"
                 " other data of the environment"
             ),
             "envctl.yaml:9:5",

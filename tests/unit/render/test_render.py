@@ -52,7 +52,7 @@ def test_text_that_was_not_quoted_is_refused_with_its_line(tmp_path):
     ("text", "message", "line"),
     [
         ("\n\n{{ comment(nmae) }}", "'nmae' is undefined", 3),
-        ("\n{% if %}", "ill-formed", 2),
+        ("\n{% if %}", "is not valid", 2),
         ("\n{% include 'docker/nowhere.j2' %}", "there is no template docker/nowhere.j2", 2),
         ("\n{{ comment(''.__class__.__mro__) }}", "may not do this", 2),
         ("\n\n\n{{ comment(1 / 0) }}", "division by zero", 4),
@@ -166,7 +166,7 @@ def test_a_projects_text_is_filled_in_as_plain_jinja():
     ("text", "message"),
     [
         ("x\n{{ y }}", "'y' is undefined"),
-        ("x\n{% oops %}", "ill-formed"),
+        ("x\n{% oops %}", "is not valid"),
         ("\n{{ ().__class__ }}", "may not"),
     ],
 )

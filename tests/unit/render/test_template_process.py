@@ -19,10 +19,10 @@ from envctl.render.templates import Templates, render_text
 
 pytestmark = pytest.mark.slow
 
-TIME = "takes too long to fill in"
-MEMORY = "takes too much memory to fill in"
-DEPTH = "calls or includes itself without end"
-OUTPUT = "puts out more than 4 MiB"
+TIME = "takes too long to render"
+MEMORY = "takes too much memory to render"
+DEPTH = "calls or includes itself endlessly"
+OUTPUT = "outputs more than 4 MiB"
 ENDLESS = [
     ("{{ 9**(9**9) }}", TIME),
     ("{% for a in r %}{% for b in r %}{% for c in r %}{% endfor %}{% endfor %}{% endfor %}", TIME),
@@ -101,7 +101,7 @@ def test_a_process_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPa
     process = TemplateProcess()
     try:
         monkeypatch.setattr("envctl.render.template_process._START", "import time; time.sleep(60)")
-        with pytest.raises(EnvctlError, match=r"^a\.j2:1:1: .* not filled in within 0\.3 s"):
+        with pytest.raises(EnvctlError, match=r"^a\.j2:1:1: .* not rendered within 0\.3 s"):
             process.fill(Request("a.j2", {}, 1.0, "a"))
         assert process._process is None
     finally:

@@ -29,9 +29,7 @@ def test_a_value_with_a_zero_byte_becomes_no_variable_and_nothing_is_started(
         project.up()
     (problem,) = caught.value.problems
     assert str(problem.where).startswith("envctl.yaml:")
-    assert (
-        problem.message == "secret key has a zero byte in its value, and KEY of web is made of it"
-    )
+    assert problem.message == "secret key contains a NUL byte, and KEY of web is made of it"
     assert "secrets: [key]" in problem.hint
     assert project.states() == {"web": "missing"}
 

@@ -49,7 +49,7 @@ def test_what_is_no_container_is_reported_with_what_the_engine_says():
     assert error.brief == "cannot start web: port 81 is already in use"
     assert error.details == f"{NOTE}\naddress already in use"
     assert error.hint == (
-        "`lsof -i :81` shows by what; or `envctl up --free-ports` takes free ports in this checkout;"
+        "`lsof -i :81` shows which process uses it; or `envctl up --free-ports` takes free ports in this checkout;"
         " or give that variable another value"
     )
 
