@@ -87,7 +87,7 @@ def test_a_process_that_ends_is_reported_and_started_again() -> None:
         process._process.kill()
         process._process.wait()
         with pytest.raises(
-            EnvctlError, match=r"^a\.j2:1:1: the process that fills the template in"
+            EnvctlError, match=r"^a\.j2:1:1: the process that renders the template"
         ):
             process.fill(Request("a.j2", {}, 1.0, "a"))
         assert process.fill(Request("a.j2", {}, 1.0, "b")) == "b"
@@ -120,8 +120,8 @@ def test_an_interrupt_leaves_no_answer_for_the_next_question() -> None:
         process.close()
 
 
-def test_values_that_cannot_be_handed_on_are_reported() -> None:
-    with pytest.raises(EnvctlError, match="cannot be handed on") as refused:
+def test_values_that_cannot_be_passed_on_are_reported() -> None:
+    with pytest.raises(EnvctlError, match="cannot be passed on") as refused:
         TEMPLATES.fill(Request("docker/x.j2", {"f": lambda: 1}, 1.0, root="/"))
     assert "functions of a module" in refused.value.hint
 
