@@ -123,7 +123,7 @@ def test_an_interrupt_leaves_no_answer_for_the_next_question() -> None:
 def test_values_that_cannot_be_passed_on_are_reported() -> None:
     with pytest.raises(EnvctlError, match="cannot be passed on") as refused:
         TEMPLATES.fill(Request("docker/x.j2", {"f": lambda: 1}, 1.0, root="/"))
-    assert "functions of a module" in refused.value.hint
+    assert "module-level functions" in refused.value.hint
 
 
 def test_many_threads_take_turns() -> None:
