@@ -8,6 +8,7 @@ from typing import Final
 from envctl.exports.compose_export import COMPOSE
 from envctl.exports.env_export import ENV
 from envctl.exports.export_format import ExportFormat
+from envctl.exports.quadlet.quadlet_export import QUADLET
 from envctl.exports.vagrant_export import VAGRANT
 
 FORMATS: Final[Mapping[str, ExportFormat]] = {
@@ -16,6 +17,7 @@ FORMATS: Final[Mapping[str, ExportFormat]] = {
         COMPOSE,
         VAGRANT,
         ENV,
+        QUADLET,
     )
 }
 """The formats. A new one is a module with an `ExportFormat`, and a line here."""

@@ -62,6 +62,12 @@ REASONS: dict[str, tuple[int, str]] = {
         "the backend whose rendered folder has a Compose file; commands of the tool that reads it",
     ),
     "exports/formats.py": (3, "a format has the name of the tool that reads it"),
+    "exports/quadlet/quadlet_export.py": (
+        3,
+        "the backend whose rendered folder has Dockerfiles, and whose options are those of containers",
+    ),
+    "exports/quadlet/readme.py": (1, "the registry of short names of images"),
+    "exports/quadlet/unit_names.py": (1, "the registry of short names of images"),
     "exports/vagrant_export.py": (
         12,
         "the backend whose rendered folder has a Vagrantfile; commands of the tool that reads it",

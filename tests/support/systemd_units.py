@@ -82,6 +82,9 @@ def _escape(value: str, index: int) -> tuple[bytes, int]:
     char = value[index]
     if char == "x":
         return bytes([int(value[index + 1 : index + 3], 16)]), index + 3
+    if char in "uU":
+        end = index + (5 if char == "u" else 9)
+        return chr(int(value[index + 1 : end], 16)).encode(), end
     assert char in _ESCAPES, f"no escape: {value!r}"
     return _ESCAPES[char].encode(), index + 1
 

@@ -1,0 +1,1 @@
+"""`quadlet`: units that Podman's generator turns into services of systemd."""
