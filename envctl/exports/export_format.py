@@ -73,7 +73,8 @@ class KeyRule:
 class ExportedFiles:
     """The files, by path, with the permission bits that differ from 0644.
 
-    `places` has, by service ("" for what is outside of services), the file that a reader of the report looks into.
+    `places` has, by service ("" for what is outside of services), the file that a reader of the report looks into;
+    ENVIRONMENT/SERVICE comes before the service alone.
     """
 
     files: Mapping[str, Content]

@@ -8,6 +8,7 @@ from typing import Final
 from envctl.exports.compose_export import COMPOSE
 from envctl.exports.env_export import ENV
 from envctl.exports.export_format import ExportFormat
+from envctl.exports.kubernetes.kustomize_export import KUBERNETES
 from envctl.exports.quadlet.quadlet_export import QUADLET
 from envctl.exports.vagrant_export import VAGRANT
 
@@ -18,6 +19,7 @@ FORMATS: Final[Mapping[str, ExportFormat]] = {
         VAGRANT,
         ENV,
         QUADLET,
+        KUBERNETES,
     )
 }
 """The formats. A new one is a module with an `ExportFormat`, and a line here."""

@@ -76,7 +76,8 @@ def _add_key(
         text = "".join(
             f"[{part}]" if isinstance(part, int) else f".{part}" for part in (*path, *note.path)
         )
-        new_place = places.get(service, "") if note.outcome is not KeyOutcome.DROPPED else ""
+        place = places.get(f"{target.environment}/{service}", places.get(service, ""))
+        new_place = place if note.outcome is not KeyOutcome.DROPPED else ""
         report.add(
             (where.file, where.line, where.column),
             text.removeprefix("."),

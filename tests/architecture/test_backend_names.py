@@ -57,6 +57,11 @@ REASONS: dict[str, tuple[int, str]] = {
         3,
         "files of other tools, which cannot be imported yet",
     ),
+    "exports/kubernetes/key_rules.py": (1, "the options that pods have counterparts of"),
+    "exports/kubernetes/kustomize_export.py": (
+        3,
+        "images are built as this backend does; commands that build and push them",
+    ),
     "exports/compose_export.py": (
         4,
         "the backend whose rendered folder has a Compose file; commands of the tool that reads it",

@@ -54,7 +54,7 @@ services:
     platform: linux/amd64
   seed:
     kind: task
-    dockerfile: {inline: "FROM debian:bookworm\\nCMD [\\"true\\"]\\n"}
+    dockerfile: {context: site, inline: "FROM debian:bookworm\\nCMD [\\"true\\"]\\n"}
   debug:
     image: debug:1
     profiles: [debug]
@@ -68,6 +68,8 @@ def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "environments").mkdir(parents=True)
     (folder / "envctl.yaml").write_text(FULL)
     (folder / "page.html").write_text("hello\n")
+    (folder / "site").mkdir()
+    (folder / "site/index.html").write_text("hello\n")
     (folder / "pages").mkdir()
     (folder / "pages" / "about.html").write_text("about\n")
     (folder / "environments" / "dev.yaml").write_text("{}\n")

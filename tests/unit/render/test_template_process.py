@@ -86,9 +86,7 @@ def test_a_process_that_ends_is_reported_and_started_again() -> None:
         assert process._process is not None
         process._process.kill()
         process._process.wait()
-        with pytest.raises(
-            EnvctlError, match=r"^a\.j2:1:1: the process that renders the template"
-        ):
+        with pytest.raises(EnvctlError, match=r"^a\.j2:1:1: the process that renders the template"):
             process.fill(Request("a.j2", {}, 1.0, "a"))
         assert process.fill(Request("a.j2", {}, 1.0, "b")) == "b"
     finally:

@@ -1,0 +1,1 @@
+"""`kubernetes`: a kustomize base, and an overlay for each environment."""
