@@ -68,6 +68,7 @@ def test_lines_name_existing_places(full: Path, export_format: ExportFormat) -> 
 
 
 @FORMAT
+@pytest.mark.slow
 def test_an_export_is_the_same_each_time(full: Path, export_format: ExportFormat) -> None:
     first, second = (
         export(Project(full, environ={}), export_format, [Target("dev")]) for _ in range(2)
@@ -78,6 +79,7 @@ def test_an_export_is_the_same_each_time(full: Path, export_format: ExportFormat
 
 
 @FORMAT
+@pytest.mark.slow
 def test_no_value_of_a_secret_is_written(full: Path, export_format: ExportFormat) -> None:
     environ = {"SHOP_PASSWORD": "canary-8412"}
 

@@ -98,10 +98,12 @@ def test_every_resource_fits_the_published_schemas(full: Path) -> None:
     validate(exported(full))
 
 
+@pytest.mark.slow
 def test_the_guestbook_fits_the_published_schemas() -> None:
     validate(exported(GUESTBOOK))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["flask-redis", "nginx-flask-mysql"])
 def test_imported_projects_fit_the_published_schemas(tmp_path: Path, name: str) -> None:
     for path, text in IMPORTED[name].items():
@@ -113,6 +115,7 @@ def test_imported_projects_fit_the_published_schemas(tmp_path: Path, name: str) 
     validate(exported(root))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("root", [GUESTBOOK, None])
 def test_an_overlay_makes_exactly_its_environment(full: Path, root: Path | None) -> None:
     files = exported(root or full)
@@ -124,6 +127,7 @@ def test_an_overlay_makes_exactly_its_environment(full: Path, root: Path | None)
         assert in_order(built(files, environment)) == in_order(expected)
 
 
+@pytest.mark.slow
 def test_a_change_of_prod_changes_only_what_is_of_prod(full: Path) -> None:
     before = exported(full)
     overlay = full / "environments/prod.yaml"
@@ -143,6 +147,7 @@ def test_what_writes_to_volumes_is_never_run_twice_at_once(full: Path) -> None:
     assert yaml.safe_load(files["base/db-workload.yaml"])["kind"] == "Deployment"
 
 
+@pytest.mark.slow
 def test_a_task_is_a_job_whose_name_follows_what_it_is(full: Path) -> None:
     first = yaml.safe_load(exported(full, "dev")["base/seed-job.yaml"])
     spec = full / "envctl.yaml"
