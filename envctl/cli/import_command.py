@@ -1,4 +1,4 @@
-"""import: a spec from a project's Compose files, with a report on every key."""
+"""import: a spec from other tools' files, with a report on every key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def import_spec(
     invocation: Invocation,
     path: Annotated[
         Path | None,
-        Argument("PATH", "A Compose file, or a folder with one. Default: the current folder."),
+        Argument("PATH", "A file, or a folder with one. Default: the current folder."),
     ] = None,
     *,
     force: Annotated[bool, Option(("--force",), "Overwrite files that differ.")] = False,
@@ -42,15 +42,16 @@ def import_spec(
     report: Annotated[Path | None, Option(("--report",), "Write the report to this file.")] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Write a spec for a project that has Compose files.
+    """Write a spec for a project that has files of other tools.
 
-    Reads the Compose file with all that it includes and extends, `.env`, and files beside it such as
-    `compose.prod.yaml`, which become environments. Runs nothing. Writes `envctl.yaml` and `environments/`, and says of
-    every key of the source what became of it. The exit code is 3 if anything was dropped.
+    Reads a Compose file with all that it includes and extends, `.env`, and files beside it such as `compose.prod.yaml`,
+    which become environments; or a Procfile or `.env` with the application beside it. Runs nothing. Writes `envctl.yaml`
+    and `environments/`, and says of every key of the source what became of it. The exit code is 3 if anything was dropped.
 
     Examples:
         envctl import
         envctl import --move-secrets --report import.txt
+        envctl import Procfile
 
     JSON: an object with `files` (the text of each file by path, and whether it was written), `counts` (the number of
     keys by outcome) and `report`: for each key `file`, `line`, `column`, `key`, `outcome` (kept, translated,

@@ -6,15 +6,12 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from envctl.cli.declare import Argument, Option, without_spec
 from envctl.cli.invocation import Invocation
 from envctl.errors import EnvctlError, UsageError
 from envctl.host.links import followed
-
-if TYPE_CHECKING:
-    from envctl.detect.folder_view import FolderView
 
 _STARTER = Path(__file__).parent / "starter"
 _APP = "app/"
@@ -71,6 +68,7 @@ def _application(
     from envctl.definition.entries import catalogues_of
     from envctl.detect.application import detect
     from envctl.detect.backing_services import find_connections
+    from envctl.detect.env_file import is_env_file
     from envctl.detect.folder_view import FolderView
     from envctl.detect.spec_text import spec_text
 
@@ -94,19 +92,8 @@ def _application(
         line(invocation.out.safe(f"guessed: {guess}"))
     if not yes and not _agreed(invocation):
         raise EnvctlError("nothing was written")
-    env_file = _is_env_file(view)
+    env_file = is_env_file(view)
     return {names.ROOT_FILE: spec_text(project, findings, connections, env_file=env_file)}
-
-
-def _is_env_file(view: FolderView) -> bool:
-    """Whether the folder has a `.env` that a service can read."""
-    from envctl.definition import dotenv
-    from envctl.definition.problems import Problems
-
-    problems = Problems()
-    values = dotenv.parse(view.text(".env"), ".env", known=lambda _: None, problems=problems)
-    is_valid = all(re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) for name in values)
-    return bool(len(values)) and is_valid and not problems.entries
 
 
 def _agreed(invocation: Invocation) -> bool:

@@ -39,6 +39,12 @@ def detect(folder: FolderView) -> Findings | None:
     return replace(application, guesses=(*application.guesses, *unused))
 
 
+def detect_processes(folder: FolderView) -> Findings | None:
+    """Find what a Procfile runs, whatever else is in the folder; None if it names no process `web`."""
+    languages = (findings for detector in _LANGUAGES if (findings := detector(folder)))
+    return detect_procfile(folder, next(languages, None))
+
+
 def _all_dependencies(folder: FolderView) -> frozenset[str]:
     """Return the dependencies that the project's files declare, in any language."""
     return (

@@ -11,6 +11,8 @@ from envctl.detect.application_findings import HOME, TASK, Findings, Keys, copy_
 from envctl.detect.folder_view import FolderView
 
 PORT: Final = 8000
+MOST: Final = 20
+"""The maximum number of processes."""
 _LINE = re.compile(r"^([A-Za-z][A-Za-z0-9_-]{0,30})[ \t]*:[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
 _INTERPRETERS: Final = {
     "python": "python3",
@@ -25,7 +27,18 @@ _PATH: Final = "/opt/web/bin:/srv/node_modules/.bin:/usr/local/sbin:/usr/local/b
 def processes(folder: FolderView) -> Mapping[str, str]:
     """Return the commands of a Procfile by name."""
     lines = _LINE.findall(folder.text("Procfile"))
-    return {name.lower().replace("_", "-").rstrip("-"): command for name, command in lines[:20]}
+    return {service_name(name): command for name, command in lines[:MOST]}
+
+
+def process_line(line: str) -> tuple[str, str] | None:
+    """Return the name and the command of a line; None if it has none."""
+    match = _LINE.match(line)
+    return (match[1], match[2]) if match else None
+
+
+def service_name(process: str) -> str:
+    """Return the name of a process in a spec."""
+    return process.lower().replace("_", "-").rstrip("-")
 
 
 def detect_procfile(folder: FolderView, language: Findings | None) -> Findings | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
+
+import yaml
 
 from envctl.conversion.conversion_report import SpecPath
 from envctl.definition.names import ROOT_FILE, overlay_file
@@ -30,6 +32,26 @@ class WrittenFile:
                 return self.places[path]
             path = path[:-1]
         return self.places.get(path, 0)
+
+
+class ReadyFile(WrittenFile):
+    """A text that was written elsewhere, with the line of each value in it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        node = yaml.compose(text)
+        self.places = dict(_places(node, ())) if node else {}
+
+
+def _places(node: yaml.Node, path: SpecPath) -> Iterator[tuple[SpecPath, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*path, key.value), key.start_mark.line + 1
+            yield from _places(value, (*path, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield (*path, index), item.start_mark.line + 1
+            yield from _places(item, (*path, index))
 
 
 class _LineWriter(YamlWriter):

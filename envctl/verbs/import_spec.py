@@ -12,6 +12,7 @@ from envctl.host.atomic_write import replace_file
 from envctl.imports.compose.compose_files import NAMES
 from envctl.imports.compose.import_project import import_project
 from envctl.imports.imported_project import ImportChoices, ImportedProject
+from envctl.imports.process_files import ENV_FILE, PROCFILE, import_env_file, import_procfile
 from envctl.lazy_dataclass import dataclass
 
 Importer: TypeAlias = Callable[[Path, str, ImportChoices], ImportedProject]
@@ -41,8 +42,9 @@ SOURCES: Final = (
         (".json",),
     ),
     ImportSource("a Vagrantfile", ("Vagrantfile",), None, (".Vagrantfile",)),
-    ImportSource("a Procfile", ("Procfile",), None),
+    ImportSource("a Procfile", (PROCFILE,), import_procfile),
     ImportSource("a Dockerfile", ("Dockerfile", "Containerfile"), None, (".Dockerfile",)),
+    ImportSource("a .env", (ENV_FILE,), import_env_file),
 )
 """What can be imported. If a folder has several, the first is read: it says most about the others."""
 

@@ -106,7 +106,6 @@ def test_links_are_not_written_through(envctl: Run, project: Path, tmp_path: Pat
     ("name", "text"),
     [
         ("Vagrantfile", "Vagrant.configure('2')"),
-        ("Procfile", "web: run"),
         ("Dockerfile", "FROM a"),
         (".devcontainer.json", "{}"),
     ],
