@@ -39,13 +39,18 @@ def import_spec(
             "Make secrets of variables that look like passwords; their values are not written.",
         ),
     ] = False,
+    run_vagrantfile: Annotated[
+        bool,
+        Option(("--run-vagrantfile",), "Let Vagrant execute a Vagrantfile, to know its machines."),
+    ] = False,
     report: Annotated[Path | None, Option(("--report",), "Write the report to this file.")] = None,
     as_json: AsJson = False,
 ) -> int:
     """Write a spec for a project that has files of other tools.
 
     Reads a Compose file with all that it includes and extends, `.env`, and files beside it such as `compose.prod.yaml`,
-    which become environments; or a Procfile or `.env` with the application beside it. Runs nothing. Writes `envctl.yaml`
+    which become environments; or a Procfile or `.env` with the application beside it; or a
+    Vagrantfile, which Vagrant executes if --run-vagrantfile allows it. Runs nothing else. Writes `envctl.yaml`
     and `environments/`, and says of every key of the source what became of it. The exit code is 3 if anything was dropped.
 
     Examples:
@@ -62,7 +67,7 @@ def import_spec(
     from envctl.verbs.import_spec import import_source, write_imported
 
     source = (invocation.options.directory or Path()) / (path or Path())
-    choices = ImportChoices(keep_exposure, harden, move_secrets)
+    choices = ImportChoices(keep_exposure, harden, move_secrets, run_vagrantfile)
     root, imported = import_source(source, choices)
     texts = {file: written.text for file, written in imported.files.items()}
     lines = _report_lines(imported)

@@ -17,6 +17,7 @@ class ImportChoices:
     keep_exposure: bool = False
     harden: bool = False
     move_secrets: bool = False
+    run_vagrantfile: bool = False
 
 
 @dataclass(frozen=True, slots=True)

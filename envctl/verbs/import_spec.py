@@ -13,6 +13,7 @@ from envctl.imports.compose.compose_files import NAMES
 from envctl.imports.compose.import_project import import_project
 from envctl.imports.imported_project import ImportChoices, ImportedProject
 from envctl.imports.process_files import ENV_FILE, PROCFILE, import_env_file, import_procfile
+from envctl.imports.vagrantfile.machine_import import import_vagrantfile
 from envctl.lazy_dataclass import dataclass
 
 Importer: TypeAlias = Callable[[Path, str, ImportChoices], ImportedProject]
@@ -41,7 +42,7 @@ SOURCES: Final = (
         None,
         (".json",),
     ),
-    ImportSource("a Vagrantfile", ("Vagrantfile",), None, (".Vagrantfile",)),
+    ImportSource("a Vagrantfile", ("Vagrantfile",), import_vagrantfile, (".Vagrantfile",)),
     ImportSource("a Procfile", (PROCFILE,), import_procfile),
     ImportSource("a Dockerfile", ("Dockerfile", "Containerfile"), None, (".Dockerfile",)),
     ImportSource("a .env", (ENV_FILE,), import_env_file),

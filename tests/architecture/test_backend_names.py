@@ -53,8 +53,15 @@ REASONS: dict[str, tuple[int, str]] = {
         8,
         "where a key of Compose is kept: options of the backend that runs such files",
     ),
+    "cli/import_command.py": (5, "the option that lets Vagrant read a file of its own"),
+    "imports/imported_project.py": (1, "the option that lets Vagrant read a file of its own"),
+    "imports/vagrantfile/ask_vagrant.py": (23, "Vagrant reads its own files"),
+    "imports/vagrantfile/machine_import.py": (
+        23,
+        "files of Vagrant become machines of its backend",
+    ),
     "verbs/import_spec.py": (
-        3,
+        6,
         "files of other tools, which cannot be imported yet",
     ),
     "exports/kubernetes/key_rules.py": (1, "the options that pods have counterparts of"),

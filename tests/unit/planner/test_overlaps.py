@@ -73,7 +73,7 @@ def test_both_places_are_reported(tmp_path):
     keys = "secrets: [{name: a, target: /srv/app/.env}], mounts: {./app: /srv/app}"
     (said,) = plan(tmp_path, keys)
     assert "(envctl.yaml:5:" in said
-    assert "it is at /run/secrets/a then" in said
+    assert "it will be at /run/secrets/a" in said
 
 
 @pytest.mark.parametrize(

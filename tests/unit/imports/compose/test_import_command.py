@@ -105,7 +105,6 @@ def test_links_are_not_written_through(envctl: Run, project: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("Vagrantfile", "Vagrant.configure('2')"),
         ("Dockerfile", "FROM a"),
         (".devcontainer.json", "{}"),
     ],

@@ -1,0 +1,1 @@
+"""Vagrantfiles to specs. Vagrant itself reads them, and executes them while it does."""
