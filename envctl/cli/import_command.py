@@ -56,7 +56,6 @@ def import_spec(
     Examples:
         envctl import
         envctl import --move-secrets --report import.txt
-        envctl import Procfile
 
     JSON: an object with `files` (the text of each file by path, and whether it was written), `counts` (the number of
     keys by outcome) and `report`: for each key `file`, `line`, `column`, `key`, `outcome` (kept, translated,
