@@ -72,6 +72,13 @@ class ConversionReport:
         if is_claim:
             self._claimed.add(position)
 
+    def add_if_unclaimed(
+        self, position: Position, path: str, outcome: KeyOutcome, note: str
+    ) -> None:
+        """Say what became of a key or item, if no line is about it."""
+        if position not in self._claimed:
+            self.add(position, path, outcome, note)
+
     @property
     def lines(self) -> list[ReportLine]:
         """All lines, in the order of the source."""

@@ -24,6 +24,7 @@ from envctl.definition.tree import (
 )
 from envctl.definition.yaml_reader import parse_tagged, read
 from envctl.host.safe_read import InsideError, read_inside
+from envctl.imports.compose.declared_variables import ENV_FILE
 from envctl.imports.compose.long_form import (
     inside,
     long_service,
@@ -34,7 +35,6 @@ from envctl.imports.compose.merge_files import OVERRIDE, RESET, merged, without_
 from envctl.imports.compose.substitute import Variables
 
 NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
-ENV_FILE: Final = ".env"
 MAX_FILES: Final = 100
 _MAX_VALUES: Final = 100_000
 _TAGS: Final = (
@@ -75,9 +75,14 @@ class ComposeFiles:
         self._filled: dict[str, MapNode] = {}
         self._values = 0
 
-    def model(self, file: str) -> MapNode:
-        """A file with all that it includes, extends and inherits, in long form."""
-        return self._model(file, (ENV_FILE, 1, 1), ())
+    def model(
+        self, file: str, *, folder: str | None = None, asked_at: Position = (ENV_FILE, 1, 1)
+    ) -> MapNode:
+        """A file with all that it includes, extends and inherits, in long form.
+
+        Its paths are relative to `folder`, by default its own. `asked_at` is what names it, if another file does.
+        """
+        return self._model(file, asked_at, (), folder)
 
     def merge(self, base: MapNode, over: MapNode) -> MapNode:
         """A model with that of a later file merged into it."""
@@ -100,9 +105,11 @@ class ComposeFiles:
             table.put(name, node, before.positions[name])
         return table
 
-    def _model(self, file: str, asked_at: Position, outer: tuple[str, ...]) -> MapNode:
+    def _model(
+        self, file: str, asked_at: Position, outer: tuple[str, ...], folder: str | None = None
+    ) -> MapNode:
         tree = self._file(file, asked_at, outer)
-        folder = posixpath.dirname(file)
+        folder = posixpath.dirname(file) if folder is None else folder
         result = MapNode(tree.position)
         for path, position in self._includes(tree, folder):
             included = self._model(path, position, (*outer, file))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +11,11 @@ from envctl.definition.problems import Problems
 from envctl.definition.tree import ListNode, MapNode, Node, Position, ScalarNode, children
 from envctl.errors import EnvctlError
 from envctl.imports.compose.compose_files import (
-    ENV_FILE,
     ComposeFiles,
     overlay_names,
     resets_removed,
 )
+from envctl.imports.compose.declared_variables import report_variables, with_variables
 from envctl.imports.compose.merge_files import RESET
 from envctl.imports.compose.service_import import slug
 from envctl.imports.compose.source_rules import BUILD_REASON
@@ -25,15 +24,16 @@ from envctl.imports.imported_project import ImportChoices, ImportedProject
 from envctl.imports.spec_writer import spec_files
 
 _DEV: Final = "dev"
-_REFERENCE: Final = re.compile(r"\$\{([a-z_][a-z0-9_]*)\}")
 
 
 def import_project(root: Path, file: str, choices: ImportChoices) -> ImportedProject:
     """Import a Compose file with all that belongs to it. SpecError with every mistake that makes this impossible."""
-    return _Import(root, file, choices).run()
+    return ComposeImport(root, file, choices).run()
 
 
-class _Import:
+class ComposeImport:
+    """Compose files of a project on their way to a spec."""
+
     def __init__(self, root: Path, file: str, choices: ImportChoices) -> None:
         self.root = root
         self.file = file
@@ -44,32 +44,35 @@ class _Import:
         self.models: dict[str, MapNode] = {}
 
     def run(self) -> ImportedProject:
+        """Import the file, and those beside it as environments."""
         base_model = self.files.model(self.file)
         _refuse_other_formats(self.file, base_model)
         self.problems.stop()
-        name = self._project_name(base_model)
+        name = self.project_name(base_model)
         self.models[""] = resets_removed(base_model, self.files)
         for environment, overlay in overlay_names(self.root, self.file).items():
             self.models[environment] = self.files.merge(base_model, self.files.model(overlay))
         self.problems.stop()
-        self._require_sources()
-        specs = {environment: self._spec(environment, name) for environment in self.models}
+        self.require_sources()
+        specs = {
+            environment: self.with_variables(self.spec(environment, name))
+            for environment in self.models
+        }
         self.problems.stop()
-        self._report_variables()
-        for tree in self.files.trees.values():
-            self._report_remaining(tree)
+        self.report_rest()
         base = specs.pop("")
         specs.setdefault(_DEV, base)
         return ImportedProject(spec_files(base, specs), self.report, tuple(self.files.trees))
 
-    def _project_name(self, model: MapNode) -> str:
+    def project_name(self, model: MapNode) -> str:
+        """The name that the file, `.env` or the folder gives."""
         name = model.get("name")
         if not isinstance(name, ScalarNode):
             name = self.files.dotenv.get("COMPOSE_PROJECT_NAME")
         text = str(name) if isinstance(name, ScalarNode) and name else self.root.resolve().name
         return slug(text) or "project"
 
-    def _require_sources(self) -> None:
+    def require_sources(self) -> None:
         """In every environment, each service has an image or a build."""
         base_services = self.models[""].get("services")
         if not isinstance(base_services, MapNode) or not base_services:
@@ -89,51 +92,25 @@ class _Import:
                     )
         self.problems.stop()
 
-    def _spec(self, environment: str, name: str) -> dict[str, Any]:
+    def spec(self, environment: str, name: str) -> dict[str, Any]:
+        """The spec of an environment, in which variables are not declared yet."""
         self.report.environment = environment
-        spec = translated(self.models[environment], name, self.choices, self.report, self.problems)
-        used = {*_references(spec)}
-        variables = self.files.variables
-        defaults: dict[str, str] = {}
-        pending = [*used]
-        while pending:
-            word = pending.pop()
-            if word in variables.defaults and word not in defaults:
-                defaults[word] = variables.defaults[word]
-                pending += _REFERENCE.findall(defaults[word])
-                used.update(_REFERENCE.findall(defaults[word]))
-        in_file = {key.lower() for key in self.files.dotenv}
-        head = {key: spec.pop(key) for key in ("project", "default")}
-        if variables.spec_reads_file and used & in_file:
-            head["vars_file"] = [ENV_FILE]
-        if defaults:
-            head["vars"] = {word: variables.spec_default(word) for word in sorted(defaults)}
-        return {**head, **spec}
+        model = self.models[environment]
+        return translated(model, name, self.choices, self.report, self.problems)
+
+    def with_variables(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """The spec with the variables that it uses."""
+        return with_variables(spec, self.files.variables, self.files.dotenv)
 
     # --- the report
 
-    def _report_variables(self) -> None:
-        variables = self.files.variables
-        if self.files.dotenv and variables.spec_reads_file:
-            self.report.add(
-                (ENV_FILE, 1, 1), ENV_FILE, KeyOutcome.SAME, "vars_file", ("vars_file",)
-            )
-        elif self.files.dotenv:
-            note = "vars: a spec cannot have some of the names"
-            self.report.add((ENV_FILE, 1, 1), ENV_FILE, KeyOutcome.TRANSLATED, note, ("vars",))
-        for name, position in variables.unset.items():
-            note = f"an empty text: it is set nowhere; `--set {name.lower()}=…` or ENVCTL_VAR_{name.lower()} sets it"
-            self.report.add(
-                position,
-                f"${{{name}}}",
-                KeyOutcome.TRANSLATED,
-                note,
-                ("vars", name.lower()),
-                is_claim=False,
-            )
+    def report_rest(self) -> None:
+        """Report variables, and what no rule has reported: nothing of the source is without a line."""
+        report_variables(self.report, self.files.variables, self.files.dotenv)
+        for tree in self.files.trees.values():
+            self._report_remaining(tree)
 
     def _report_remaining(self, tree: MapNode) -> None:
-        """Report what no rule has reported: nothing of the source is without a line."""
         self.report.environment = ""
         self._report_includes(tree)
         in_models = self._positions()
@@ -196,19 +173,6 @@ class _Import:
                 else:
                     reason = "paths are relative to the file that names them; remedy: move the file"
                     self.report.add(at, f"{path}.{key}", KeyOutcome.DROPPED, reason)
-
-
-def _references(value: Any) -> Iterator[str]:
-    """The variables in all texts of a spec."""
-    match value:
-        case str():
-            yield from _REFERENCE.findall(value.replace("$$", ""))
-        case dict():
-            for item in value.values():
-                yield from _references(item)
-        case list():
-            for item in value:
-                yield from _references(item)
 
 
 def _refuse_other_formats(file: str, model: MapNode) -> None:

@@ -40,7 +40,7 @@ def translated(
         choices,
         report,
         problems,
-        _names(table, problems),
+        service_names(table, problems),
         model,
         secrets,
         secret_names,
@@ -60,7 +60,7 @@ def translated(
     return spec
 
 
-def _names(services: MapNode, problems: Problems) -> Mapping[str, str]:
+def service_names(services: MapNode, problems: Problems) -> Mapping[str, str]:
     """The services' names in the spec. Two that would get the same name are an error."""
     names: dict[str, str] = {}
     for name in services:
@@ -121,8 +121,12 @@ def _service(project: ProjectImport, name: str, source: MapNode) -> dict[str, An
             ("services", service.spec_name),
             is_claim=False,
         )
-    order = [*_ORDER, *service.spec]
-    return {key: service.spec[key] for key in dict.fromkeys(order) if key in service.spec}
+    return in_order(service.spec)
+
+
+def in_order(spec: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a service in the order in which they are written."""
+    return {key: spec[key] for key in dict.fromkeys([*_ORDER, *spec]) if key in spec}
 
 
 _ORDER: Final = (
