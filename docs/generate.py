@@ -12,6 +12,7 @@ import spec_reference as spec
 from envctl.exports import rule_words as exports
 from envctl.exports.formats import FORMATS
 from envctl.imports.compose import rule_table as compose
+from envctl.imports.devcontainer import rule_table as devcontainer
 from envctl.parity import reference as parity
 
 DOCS: Final = Path(__file__).parent
@@ -25,6 +26,16 @@ def _page_of_parity() -> str:
 def _page_of_compose() -> str:
     """Return the page, with updated tables of the outcome for each key of a Compose file."""
     return _with_part("how-to/from-compose.md", compose.BEGIN, compose.rules_table(), compose.END)
+
+
+def _page_of_dev_containers() -> str:
+    """Return the page, with an updated table of the outcome for each key of a devcontainer.json."""
+    return _with_part(
+        "how-to/from-devcontainers.md",
+        devcontainer.BEGIN,
+        devcontainer.rules_table(),
+        devcontainer.END,
+    )
 
 
 def _page_of_exports() -> str:
@@ -46,6 +57,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "spec-reference.md": spec.page,
     "how-to/export.md": _page_of_exports,
     "how-to/from-compose.md": _page_of_compose,
+    "how-to/from-devcontainers.md": _page_of_dev_containers,
     "how-to/parity.md": _page_of_parity,
 }
 """The generated pages, and what makes them."""

@@ -11,6 +11,8 @@ from envctl.errors import EnvctlError
 from envctl.host.atomic_write import replace_file
 from envctl.imports.compose.compose_files import NAMES
 from envctl.imports.compose.import_project import import_project
+from envctl.imports.devcontainer import find_file as devcontainer
+from envctl.imports.devcontainer.import_devcontainer import import_devcontainer
 from envctl.imports.imported_project import ImportChoices, ImportedProject
 from envctl.imports.process_files import ENV_FILE, PROCFILE, import_env_file, import_procfile
 from envctl.imports.vagrantfile.machine_import import import_vagrantfile
@@ -28,6 +30,16 @@ class ImportSource:
     names: tuple[str, ...]
     read: Importer | None
     suffixes: tuple[str, ...] = ()
+    find: Callable[[Path], str | None] | None = None
+    """Finds the file in a project's folder, where names are not enough."""
+    project_of: Callable[[Path], tuple[Path, str]] = lambda path: (path.parent, path.name)
+    """The project's folder for a file, and the file's path in it."""
+
+    def in_folder(self, folder: Path) -> str | None:
+        """The path of such a file in a project's folder; None if there is none."""
+        if self.find is not None:
+            return self.find(folder)
+        return next((name for name in self.names if os.path.lexists(folder / name)), None)
 
     def matches(self, name: str) -> bool:
         """Whether a file of this name is one."""
@@ -38,9 +50,11 @@ SOURCES: Final = (
     ImportSource("a Compose file", NAMES, import_project, (".yaml", ".yml")),
     ImportSource(
         "a dev container",
-        (".devcontainer/devcontainer.json", ".devcontainer.json"),
-        None,
+        devcontainer.NAMES,
+        import_devcontainer,
         (".json",),
+        devcontainer.find_file,
+        devcontainer.project_of,
     ),
     ImportSource("a Vagrantfile", ("Vagrantfile",), import_vagrantfile, (".Vagrantfile",)),
     ImportSource("a Procfile", (PROCFILE,), import_procfile),
@@ -66,17 +80,19 @@ def _source(path: Path) -> tuple[Path, str, ImportSource]:
         raise EnvctlError(
             f"{path} does not exist", hint="name a Compose file, or a folder with one"
         )
-    if not path.is_dir():
+    if os.path.lexists(path / devcontainer.FILE_NAME):
+        path /= devcontainer.FILE_NAME
+    if not path.is_dir() or path.name == devcontainer.FILE_NAME:
         for source in SOURCES:
             if source.matches(path.name):
-                return path.parent, path.name, source
+                return *source.project_of(path), source
         raise EnvctlError(
             f"{path} is no file that can be imported", hint=f"name {_names()}, or a folder with one"
         )
     for source in SOURCES:
-        for name in source.names:
-            if os.path.lexists(path / name):
-                return path, name, source
+        name = source.in_folder(path)
+        if name is not None:
+            return path, name, source
     raise EnvctlError(
         f"there is nothing to import in {path}",
         hint=f"{_names()} would be read; `envctl init` writes a spec for an application",

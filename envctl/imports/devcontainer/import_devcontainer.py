@@ -84,13 +84,17 @@ class _Import:
             self.report.add(tree.positions[key], key, KeyOutcome.SAME, "nothing")
             del tree[key]
         self._check_size(tree)
-        if not any(key in tree for key in _SOURCES):
+        source = next((key for key in _SOURCES if key in tree), None)
+        if source is None:
             self.problems.add(
                 (self.file, 1, 1),
                 "nothing says what the dev container is made from",
                 expected="image, build.dockerfile or dockerComposeFile",
             )
         self.problems.stop()
+        assert source is not None
+        # What is so by default is reported there.
+        tree.position = tree.positions[source]
         return tree
 
     def _read(self) -> MapNode | None:

@@ -106,7 +106,6 @@ def test_links_are_not_written_through(envctl: Run, project: Path, tmp_path: Pat
     ("name", "text"),
     [
         ("Dockerfile", "FROM a"),
-        (".devcontainer.json", "{}"),
     ],
 )
 def test_what_nothing_reads_yet_is_an_error(
