@@ -49,8 +49,8 @@ def import_spec(
     """Write a spec for a project that has files of other tools.
 
     Reads a Compose file with all that it includes and extends, `.env`, and files beside it such as `compose.prod.yaml`,
-    which become environments; or a Procfile or `.env` with the application beside it; or a
-    Vagrantfile, which Vagrant executes if --run-vagrantfile allows it. Runs nothing else. Writes `envctl.yaml`
+    which become environments; or the devcontainer.json of a dev container, with the Compose files that it names; or a
+    Procfile or `.env` with the application beside it; or a Vagrantfile, which Vagrant executes if --run-vagrantfile allows it. Runs nothing else. Writes `envctl.yaml`
     and `environments/`, and says of every key of the source what became of it. The exit code is 3 if anything was dropped.
 
     Examples:

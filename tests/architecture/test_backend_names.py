@@ -54,6 +54,21 @@ REASONS: dict[str, tuple[int, str]] = {
         "where a key of Compose is kept: options of the backend that runs such files",
     ),
     "cli/import_command.py": (5, "the option that lets Vagrant read a file of its own"),
+    "imports/devcontainer/container_import.py": (1, "a key of a dev container has this name"),
+    "imports/devcontainer/import_devcontainer.py": (8, "keys of a dev container have these names"),
+    "imports/devcontainer/process_rules.py": (
+        8,
+        "names of features, and where a key is kept: options of the backend that runs such files",
+    ),
+    "imports/devcontainer/rule_table.py": (
+        1,
+        "where a key is kept: options of the backend that runs such files",
+    ),
+    "imports/devcontainer/source_rules.py": (4, "keys of a dev container have these names"),
+    "imports/devcontainer/storage_rules.py": (
+        1,
+        "where a key is kept: options of the backend that runs such files",
+    ),
     "imports/imported_project.py": (1, "the option that lets Vagrant read a file of its own"),
     "imports/vagrantfile/ask_vagrant.py": (23, "Vagrant reads its own files"),
     "imports/vagrantfile/machine_import.py": (

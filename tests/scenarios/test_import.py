@@ -8,6 +8,7 @@ import urllib.request
 
 import pytest
 
+from tests.support.devcontainers import DEV_CONTAINERS
 from tests.support.imported_projects import ANSWERS, IMPORTED
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -107,6 +108,27 @@ def test_an_imported_project_comes_up_and_answers(imported):
 @pytest.mark.parametrize("name", IMPORTED)
 def test_projects_of_teams_come_up_after_an_import(make_project, engine, name):
     comes_up_and_answers(imported_as_it_is(make_project(), name), name, "dev")
+
+
+def test_a_dev_container_comes_up_and_runs_commands_in_the_workspace(make_project, engine):
+    project = make_project()
+    for path, text in DEV_CONTAINERS["dockerfile"].items():
+        project.write(path, text.replace('"Tools"', f'"{project.name}"'))
+    project.write("code.txt", "mine").write(".dockerignore", "written.txt\n")
+
+    imported = project.cli("import")
+    assert imported.returncode == 3, imported.stdout + imported.stderr
+    assert "build.options: dropped because" in imported.stdout
+    done = project.cli("up", "dev", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    script = "cat code.txt /tmp/created /tmp/started && pwd && echo $MODE > written.txt"
+    ran = project.cli("exec", "dev", "app", "--", "sh", "-c", script)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stdout.split() == ["minecreated", "/workspace", "/workspace"]
+    assert (project.root / "written.txt").read_text() == "dev\n"
+    assert "no changes" in project.cli("plan", "dev").stdout
+    assert project.cli("down", "dev", "-v").returncode == 0
 
 
 @pytest.mark.machines

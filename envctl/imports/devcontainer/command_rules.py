@@ -8,7 +8,7 @@ from envctl.conversion.conversion_report import KeyOutcome
 from envctl.definition.tree import ListNode, MapNode, Node, Position, ScalarNode, describe
 from envctl.imports.compose.filled_text import spec_text
 from envctl.imports.devcontainer.container_import import ContainerImport, ContainerRule
-from envctl.imports.devcontainer.container_variables import Unknown
+from envctl.imports.devcontainer.container_variables import UnknownVariable
 
 _EACH_START: Final = "hooks.after_start"
 _ONCE: Final = "hooks.after_start, which runs after each start: write it so that it can run again"
@@ -41,7 +41,7 @@ def _command(container: ContainerImport, key: str, node: Node, note: str, at: Po
         return
     try:
         command = _written(container, node)
-    except Unknown as unknown:
+    except UnknownVariable as unknown:
         container.drop(key, str(unknown), at=at)
         container.project.report.claim(node)
         return

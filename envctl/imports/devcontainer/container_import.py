@@ -13,14 +13,14 @@ from envctl.definition.tree import ListNode, MapNode, Node, NullNode, Position, 
 from envctl.imports.compose.long_form import long_service
 from envctl.imports.compose.rule_table import RULES as COMPOSE_RULES
 from envctl.imports.compose.service_import import ProjectImport, ServiceImport
-from envctl.imports.devcontainer.container_variables import ContainerVariables, Unknown
+from envctl.imports.devcontainer.container_variables import ContainerVariables, UnknownVariable
 from envctl.lazy_dataclass import dataclass
 
 NO_PATHS: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ContainerPlace:
     """Where the files of a dev container are."""
 
     folder: str
@@ -38,7 +38,7 @@ class ContainerImport(ServiceImport):
         name: str,
         source: MapNode,
         *,
-        place: Place,
+        place: ContainerPlace,
         variables: ContainerVariables,
         services: dict[str, Any],
     ) -> None:
@@ -77,7 +77,7 @@ class ContainerImport(ServiceImport):
             return None
         try:
             return self.variables.fill(node, folder=folder)
-        except Unknown as unknown:
+        except UnknownVariable as unknown:
             self.drop(key, str(unknown), at=at)
             return None
 

@@ -16,7 +16,7 @@ _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _HOME: Final = ("HOME", "USERPROFILE")
 
 
-class Unknown(Exception):  # noqa: N818 — control flow of an import
+class UnknownVariable(Exception):  # noqa: N818 — control flow of an import
     """The value of a variable is known only on a machine, or only in a container; with the reason and a remedy."""
 
 
@@ -36,7 +36,7 @@ class ContainerVariables:
     def fill(
         self, node: ScalarNode, *, folder: str | None = None, in_shell: bool = False
     ) -> ScalarNode:
-        """The text with its variables replaced. Unknown if one of them cannot be."""
+        """The text with its variables replaced. UnknownVariable if one of them cannot be."""
         values: list[str] = []
         specs: list[str] = []
         names: list[str] = []
@@ -45,7 +45,9 @@ class ContainerVariables:
             part = self._part(match, node, folder, in_shell=in_shell)
             self.variables.characters_left -= len(part)
             if self.variables.characters_left < 0:
-                raise Unknown(f"variables expand to more than {MAX_CHARACTERS:,} characters")
+                raise UnknownVariable(
+                    f"variables expand to more than {MAX_CHARACTERS:,} characters"
+                )
             between = node[end : match.start()]
             values += (between, part)
             specs += (escape(between), spec_text(part))
@@ -71,7 +73,7 @@ class ContainerVariables:
             return self._inside(name, default, node, in_shell=in_shell)
         if kind == "localWorkspaceFolder":
             if folder is None:
-                raise Unknown(
+                raise UnknownVariable(
                     "the project's folder has another path on each machine;"
                     " remedy: use ${containerWorkspaceFolder}"
                 )
@@ -81,11 +83,11 @@ class ContainerVariables:
     def _local(self, name: str, default: str | None, node: ScalarNode) -> ScalarNode:
         """A variable of the host becomes one of the spec, with the same default."""
         if not _ENV_NAME.match(name):
-            raise Unknown(
+            raise UnknownVariable(
                 f"{name!r} is not the name of a variable of the spec; remedy: write its value"
             )
         if name in _HOME:
-            raise Unknown(
+            raise UnknownVariable(
                 "the home folder is another one for everybody; remedy: write an absolute path,"
                 " or put the file into the project"
             )
@@ -103,6 +105,6 @@ class ContainerVariables:
         if in_shell and _ENV_NAME.match(name):
             text = f"${{{name}}}" if default is None else f"${{{name}:-{default}}}"
             return ScalarNode(text, node.position)
-        raise Unknown(
+        raise UnknownVariable(
             f"only the running container knows its variable {name}; remedy: set it with ENV in a Dockerfile"
         )

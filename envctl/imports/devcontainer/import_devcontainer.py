@@ -32,8 +32,8 @@ from envctl.imports.compose.source_rules import finish_source
 from envctl.imports.compose.substitute import Variables
 from envctl.imports.compose.translate import in_order, service_names
 from envctl.imports.devcontainer.command_rules import ORDER, write_hooks
-from envctl.imports.devcontainer.container_import import ContainerImport, Place
-from envctl.imports.devcontainer.container_variables import ContainerVariables, Unknown
+from envctl.imports.devcontainer.container_import import ContainerImport, ContainerPlace
+from envctl.imports.devcontainer.container_variables import ContainerVariables, UnknownVariable
 from envctl.imports.devcontainer.json_with_comments import read_json
 from envctl.imports.devcontainer.process_rules import keep_up
 from envctl.imports.devcontainer.rule_table import RULES
@@ -263,7 +263,7 @@ class _Import:
             "devcontainerId": str(project.model["name"]),
         }
         filled = ContainerVariables(variables, known, _container_env(tree, variables, known))
-        place = Place(self.folder, workspace)
+        place = ContainerPlace(self.folder, workspace)
         return ContainerImport(
             project, service, tree, place=place, variables=filled, services=services
         )
@@ -278,7 +278,7 @@ class _Import:
         empty = Variables(MapNode(node.position), self.problems)
         try:
             return str(ContainerVariables(empty, known, {}).fill(node))
-        except Unknown as unknown:
+        except UnknownVariable as unknown:
             self.problems.add(node.position, f"workspaceFolder: {unknown}")
             return "/"
 
@@ -328,7 +328,7 @@ def _container_env(
     values = {}
     for name, node in env.items() if isinstance(env, MapNode) else ():
         if isinstance(node, ScalarNode):
-            with suppress(Unknown):
+            with suppress(UnknownVariable):
                 values[name] = ContainerVariables(variables, known, {}).fill(node)
     return values
 

@@ -85,10 +85,10 @@ def _override_command(container: ContainerImport, key: str) -> None:
 
 def keep_up(container: ContainerImport) -> None:
     """A dev container sleeps, unless it says that its own command is run, or Compose says what is."""
-    said = flag(container.source.get("overrideCommand"))
-    if said is None:
-        said = not container.is_compose
-    if not said:
+    is_overridden = flag(container.source.get("overrideCommand"))
+    if is_overridden is None:
+        is_overridden = not container.is_compose
+    if not is_overridden:
         return
     container.write([*STAYS_UP], "command")
     if "overrideCommand" not in container.source:

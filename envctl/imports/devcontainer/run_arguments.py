@@ -65,7 +65,7 @@ _SWITCHES: Final[Mapping[str, str]] = {
     "--read-only": "read_only",
     "--tty": "tty",
 }
-_SHORT: Final[Mapping[str, str]] = {
+_SHORT_FLAGS: Final[Mapping[str, str]] = {
     "-e": "--env",
     "-h": "--hostname",
     "-i": "--interactive",
@@ -134,13 +134,13 @@ def _arguments(texts: list[tuple[str, ScalarNode]]) -> Iterator[_Argument]:
 
 def _parts(text: ScalarNode) -> tuple[str, ScalarNode | None]:
     """The flag in its long form, and the value that is in the same argument."""
-    if re.match(r"-[a-zA-Z]", text) and text[:2] in _SHORT and len(text) > 2:
+    if re.match(r"-[a-zA-Z]", text) and text[:2] in _SHORT_FLAGS and len(text) > 2:
         value = changed(text, text[2:].removeprefix("="), spec_text(text)[2:].removeprefix("="))
-        return _SHORT[text[:2]], value
+        return _SHORT_FLAGS[text[:2]], value
     name, after = parted(text, "=")
     if text[:1] != "-":
         return "", None
-    return _SHORT.get(str(name), str(name)), after
+    return _SHORT_FLAGS.get(str(name), str(name)), after
 
 
 def _apply(container: ContainerImport, flag: str, arguments: list[_Argument]) -> set[Position]:

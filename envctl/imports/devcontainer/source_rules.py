@@ -161,16 +161,16 @@ def _run_services(container: ContainerImport, key: str) -> None:
         container.drop(key, "there is no dockerComposeFile; remedy: remove it")
         return
     names = container.project.names
-    wanted = {container.spec_name}
+    needed_names = {container.spec_name}
     for path, text in container.texts(key):
         if text in names:
-            wanted.add(names[text])
+            needed_names.add(names[text])
             container.keep(path, at=text.position)
         else:
             container.drop(path, "there is no such service", at=text.position)
-    for name in _with_needed(container, wanted):
+    for name in _with_needed(container, needed_names):
         container.services[name].pop("profiles", None)
-    optional = [name for name, spec in container.services.items() if name not in wanted]
+    optional = [name for name, spec in container.services.items() if name not in needed_names]
     for name in optional:
         container.services[name].setdefault("profiles", ["optional"])
     if optional:
@@ -180,15 +180,15 @@ def _run_services(container: ContainerImport, key: str) -> None:
         container.keep(key, note="nothing")
 
 
-def _with_needed(container: ContainerImport, wanted: set[str]) -> set[str]:
+def _with_needed(container: ContainerImport, needed_names: set[str]) -> set[str]:
     """Add what the services depend on."""
-    pending = [*wanted]
+    pending = [*needed_names]
     while pending:
         for name in container.services[pending.pop()].get("depends_on", ()):
-            if name not in wanted:
-                wanted.add(name)
+            if name not in needed_names:
+                needed_names.add(name)
                 pending.append(name)
-    return wanted
+    return needed_names
 
 
 SOURCE_RULES: Final = (

@@ -79,9 +79,9 @@ def read_mount(container: ContainerImport, path: str, item: Node) -> Mount | Non
 
 def _pairs(text: ScalarNode) -> list[tuple[str, ScalarNode]]:
     pairs = []
-    rest: ScalarNode | None = text
-    while rest is not None:
-        word, rest = parted(rest, ",")
+    remaining: ScalarNode | None = text
+    while remaining is not None:
+        word, remaining = parted(remaining, ",")
         name, value = parted(word, "=")
         if name or value is not None:
             pairs.append(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,11 +43,11 @@ def import_dev_container(tmp_path: Path) -> Import:
     return run
 
 
-def without_a_line(imported: Imported, lines: list[object] | None = None) -> list[str]:
+def without_a_line(imported: Imported, lines: Sequence[Mapping[str, Any]] = ()) -> list[str]:
     """Places of the source that no line of the report is about."""
     copy = imported.folder / "copy"
     for file in imported.files_read:
         (copy / file).parent.mkdir(parents=True, exist_ok=True)
         text = (imported.folder / file).read_text("utf-8-sig")
         (copy / file).write_text(without_comments(text) if file.endswith(".json") else text)
-    return unreported(copy, imported.files_read, lines if lines is not None else imported.lines)  # type: ignore[arg-type]
+    return unreported(copy, imported.files_read, lines or imported.lines)

@@ -48,7 +48,6 @@ TEXTS = [
         "$(id)",
         "\\u0000",
         "\\ud83d",
-       
         "type=bind,source=a",
         "--cap-add",
         "-p",
