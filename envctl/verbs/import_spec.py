@@ -77,9 +77,7 @@ def import_source(path: Path, choices: ImportChoices) -> tuple[Path, ImportedPro
 
 def _source(path: Path) -> tuple[Path, str, ImportSource]:
     if not os.path.lexists(path):
-        raise EnvctlError(
-            f"{path} does not exist", hint="name a Compose file, or a folder with one"
-        )
+        raise EnvctlError(f"{path} does not exist", hint=f"name {_names()}, or a folder with one")
     if os.path.lexists(path / devcontainer.FILE_NAME):
         path /= devcontainer.FILE_NAME
     if not path.is_dir() or path.name == devcontainer.FILE_NAME:

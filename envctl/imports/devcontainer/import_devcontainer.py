@@ -171,13 +171,19 @@ class _Import:
         name = self._name(tree, compose.project_name(model))
         base = compose.spec("", name)
         self.problems.stop()
-        dev = copy.deepcopy(base)
-        names = service_names(_services(model), self.problems)
-        project = self._project(name, names, dev.get("secrets", {}))
+        dev = self._added_to_compose(tree, compose, name, copy.deepcopy(base))
+        compose.report_rest()
+        return compose.with_variables(base), compose.with_variables(dev), tuple(compose.files.trees)
+
+    def _added_to_compose(
+        self, tree: MapNode, compose: ComposeImport, name: str, spec: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The spec of dev: what the Compose files say, and what the dev container adds."""
+        names = service_names(_services(compose.models[""]), self.problems)
+        project = self._project(name, names, spec.get("secrets", {}))
         service = self._service(tree, names)
-        container = self._container(
-            tree, project, service, dev["services"], compose.files.variables
-        )
+        variables = compose.files.variables
+        container = self._container(tree, project, service, spec["services"], variables)
         self.report.environment = _DEV
         self._apply(container)
         if "image" in container.spec:
@@ -185,10 +191,8 @@ class _Import:
         if container.added:
             known = container.spec.get("capabilities", ())
             container.write(sorted({*known, *container.added}), "capabilities")
-        dev = self._spec(project, name, dev["services"])
         self.report.environment = ""
-        compose.report_rest()
-        return compose.with_variables(base), compose.with_variables(dev), tuple(compose.files.trees)
+        return self._spec(project, name, spec["services"])
 
     def _compose_files(self, tree: MapNode) -> Iterator[tuple[str, Position]]:
         node = tree["dockerComposeFile"]

@@ -36,16 +36,14 @@ def _user(container: ContainerImport, key: str) -> None:
 
 def _update_uid(container: ContainerImport, key: str) -> None:
     if flag(container.source[key]) is False:
-        reason = (
-            "the user of a service that can write to a mount of the project has the owner's uid and gid;"
-            " remedy: `user: {name: …, uid: …}` sets another uid"
-        )
-        container.drop(key, reason)
-    else:
-        note = (
-            "the default of a service that can write to a mount of the project: `user: {uid: host}`"
-        )
-        container.keep(key, note=note)
+        container.keep(key, note="the users of an image keep their numbers")
+        return
+    reason = (
+        "the users of an image keep their numbers; remedy: `user: {uid: host}` runs the service with those of the"
+        " project folder's owner"
+    )
+    container.drop(key, reason)
+    container.project.report.claim(container.source[key])
 
 
 def _init(container: ContainerImport, key: str) -> None:
@@ -226,8 +224,8 @@ PROCESS_RULES: Final = (
     ContainerRule("remoteUser", "`user`", KeyOutcome.SAME, _user),
     ContainerRule(
         "updateRemoteUserUID",
-        "the default, so that files in the project's folder belong to you; `false` is dropped",
-        KeyOutcome.SAME,
+        "the users of an image keep their numbers: `user: {uid: host}` runs the service with yours. `false` is kept",
+        KeyOutcome.DROPPED,
         _update_uid,
     ),
     ContainerRule(

@@ -13,6 +13,7 @@ import yaml
 
 from envctl.errors import EnvctlError, SpecError
 from tests.support.devcontainers import DEV_CONTAINERS, FILE, write_dev_container
+from tests.unit.cli.conftest import Run, envctl
 from tests.unit.imports.compose.conftest import Imported
 from tests.unit.imports.compose.test_hostile_files import (
     assert_clear,
@@ -22,6 +23,8 @@ from tests.unit.imports.compose.test_hostile_files import (
     refusal_of,
 )
 from tests.unit.imports.devcontainer.conftest import Import, without_a_line
+
+__all__ = ["envctl"]
 
 TEXTS = [
     *(
@@ -157,6 +160,23 @@ def test_eight_hundred_mutants_end_well(tmp_path: Path) -> None:
 
     assert imported > 150
     assert refused > 150
+
+
+@pytest.mark.slow
+def test_what_is_written_for_mutants_is_valid(envctl: Run, tmp_path: Path) -> None:
+    """Only the files that a mutant names may be missing."""
+    chance = random.Random(3)
+    valid = 0
+    for index in range(80):
+        name = sorted(DEV_CONTAINERS)[index % len(DEV_CONTAINERS)]
+        project = write_dev_container(name, tmp_path / f"{name}{index}")
+        (project / FILE).write_text(json_mutant(DEV_CONTAINERS[name][FILE], chance), "utf-8")
+        if envctl("import", str(project / FILE)).code in (0, 3):
+            ended = envctl("-C", str(project), "validate")
+            assert ended.code == 0 or "does not exist" in ended.err, ended.err
+            valid += ended.code == 0
+
+    assert valid > 20
 
 
 @pytest.mark.parametrize(

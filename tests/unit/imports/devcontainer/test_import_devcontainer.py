@@ -155,3 +155,12 @@ def test_one_of_several_dev_containers_has_to_be_named(import_text: Import) -> N
     named = import_text(files, ".devcontainer/web/devcontainer.json")
     assert named.lines[0]["file"] == ".devcontainer/web/devcontainer.json"
     assert import_text(files, ".devcontainer/go").lines[0]["file"].startswith(".devcontainer/go/")
+
+
+@pytest.mark.parametrize(("value", "outcome"), [("true", "dropped"), ("false", "kept")])
+def test_users_of_an_image_keep_their_numbers(
+    import_text: Import, value: str, outcome: str
+) -> None:
+    imported = import_text(f'{{"image": "a", "updateRemoteUserUID": {value}}}')
+
+    assert [word for word, _ in imported.outcomes("updateRemoteUserUID")] == [outcome]
