@@ -31,6 +31,13 @@ def export(
     dry_run: Annotated[
         bool, Option(("--dry-run",), "Print the files instead of writing them.")
     ] = False,
+    service: Annotated[
+        str, Option(("--service",), "The service to work in, for devcontainer.")
+    ] = "",
+    with_host_ca: Annotated[
+        bool,
+        Option(("--with-host-ca",), "Let builds trust the CA certificates of this host."),
+    ] = False,
     report: Annotated[Path | None, Option(("--report",), "Write the report to this file.")] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -43,6 +50,7 @@ def export(
     Examples:
         envctl export compose prod --output shop
         envctl export compose dev --dry-run
+        envctl export devcontainer dev --output .devcontainer
 
     JSON: an object with `format`, `folder`, `files` (paths), `counts` (the number of keys by outcome) and `report`: for
     each key `file`, `line`, `column`, `key`, `outcome` (kept, translated or dropped), `note`, `new_file` and `environment`.
@@ -53,7 +61,7 @@ def export(
     chosen = _format(name)
     if (output is None) is not dry_run:
         raise UsageError("write either --output FOLDER or --dry-run")
-    result = _export(invocation, chosen, target)
+    result = _export(invocation, chosen, target, service=service, host_ca=with_host_ca)
     if output is not None:
         for note in verb.write_export(invocation.project, result, output):
             invocation.note(f"note: {note}")
@@ -80,18 +88,32 @@ def _format(name: str) -> ExportFormat | RunningFormat:
 
 
 def _export(
-    invocation: Invocation, chosen: ExportFormat | RunningFormat, target: str | None
+    invocation: Invocation,
+    chosen: ExportFormat | RunningFormat,
+    target: str | None,
+    *,
+    service: str,
+    host_ca: bool,
 ) -> Export:
     from envctl.verbs.export_running import RunningFormat, export_running
     from envctl.verbs.export_target import export
 
+    if service and not chosen.takes_service:
+        raise UsageError(f"--service is not for {chosen.name}", hint="leave --service out")
     if isinstance(chosen, RunningFormat):
+        if host_ca:
+            raise UsageError(
+                f"--with-host-ca is not for {chosen.name}: it builds nothing",
+                hint="leave --with-host-ca out",
+            )
         return export_running(invocation.project, chosen, invocation.target(target))
     return export(
         invocation.project,
         chosen,
         _targets(invocation, chosen, target),
         planned=lambda plan: note_builds(invocation, plan.units),
+        service=service,
+        host_ca=host_ca,
     )
 
 

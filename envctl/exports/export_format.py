@@ -24,13 +24,17 @@ class RenderPlan(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ExportedTarget:
-    """One environment: its spec, its plan, what renders files as its backend does, and the templates of its project."""
+    """One environment: its spec, its plan, what renders files as its backend does, and the templates of its project.
+
+    `service` is the one that the user chose, or "".
+    """
 
     target: Target
     resolved: Resolved
     plan: Plan
     render: RenderPlan
     templates: Templates
+    service: str = ""
 
     @property
     def environment(self) -> str:
@@ -86,7 +90,8 @@ class ExportedFiles:
 class ExportFormat:
     """A format. `backend` is the one that its targets are planned on; "" is the target's own.
 
-    With `has_overlays`, it is given all environments unless the user names one. `next_commands` is for people.
+    With `has_overlays`, it is given all environments unless the user names one. With `takes_service`, the user may choose
+    a service. `next_commands` is for people.
     """
 
     name: str
@@ -95,6 +100,7 @@ class ExportFormat:
     rules: Mapping[str, KeyRule]
     write: Callable[[Sequence[ExportedTarget]], ExportedFiles]
     has_overlays: bool = False
+    takes_service: bool = False
     next_commands: tuple[str, ...] = ()
 
 

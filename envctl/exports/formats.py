@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from envctl.exports.compose_export import COMPOSE
+from envctl.exports.devcontainer.devcontainer_export import DEVCONTAINER
 from envctl.exports.env_export import ENV
 from envctl.exports.export_format import ExportFormat
 from envctl.exports.kubernetes.kustomize_export import KUBERNETES
@@ -20,6 +21,7 @@ FORMATS: Final[Mapping[str, ExportFormat]] = {
         ENV,
         QUADLET,
         KUBERNETES,
+        DEVCONTAINER,
     )
 }
 """The formats. A new one is a module with an `ExportFormat`, and a line here."""

@@ -21,6 +21,7 @@ class RunningFormat:
     write: Callable[[Project, Target], ExportedFiles]
     next_commands: tuple[str, ...] = ()
     has_overlays: bool = False
+    takes_service: bool = False
 
 
 def export_running(project: Project, running_format: RunningFormat, target: Target) -> Export:

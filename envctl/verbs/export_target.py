@@ -15,7 +15,7 @@ from envctl.project import Project
 from envctl.render import rendered_files, rendered_folder
 from envctl.render.rendered_files import Content
 from envctl.session import Session
-from envctl.verbs.render import plan_with_volumes_of_images
+from envctl.verbs.render import host_bundle, plan_with_volumes_of_images
 from envctl.verbs.validate import ignore_plan
 
 
@@ -24,9 +24,19 @@ def export(
     export_format: ExportFormat,
     targets: Sequence[Target],
     planned: Callable[[Plan], None] = ignore_plan,
+    *,
+    service: str = "",
+    host_ca: bool = False,
 ) -> Export:
-    """Export targets. `planned` is called with each plan."""
-    exported = [_exported(project, export_format, target, planned) for target in targets]
+    """Export targets. `planned` is called with each plan, `service` is the user's choice.
+
+    With `host_ca`, builds of rendered folders trust this host's CA bundle.
+    """
+    trust = host_bundle(project) if host_ca else None
+    exported = [
+        replace(_exported(project, export_format, target, planned, trust=trust), service=service)
+        for target in targets
+    ]
     written = export_format.write(exported)
     return Export(written, key_report(export_format, exported, written))
 
@@ -38,7 +48,12 @@ def write_export(project: Project, export: Export, folder: Path) -> Sequence[str
 
 
 def _exported(
-    project: Project, export_format: ExportFormat, target: Target, planned: Callable[[Plan], None]
+    project: Project,
+    export_format: ExportFormat,
+    target: Target,
+    planned: Callable[[Plan], None],
+    *,
+    trust: Path | None,
 ) -> ExportedTarget:
     goal = replace(target, backend=export_format.backend or target.backend)
     session = Session(project, goal)
@@ -46,7 +61,7 @@ def _exported(
     own_plan = plan_with_volumes_of_images(session)
 
     def render(plan: Plan | None = None) -> tuple[Mapping[str, Content], Mapping[str, int]]:
-        artifacts: Sequence[Artifact] = session.backend.artifacts(plan or own_plan)
+        artifacts: Sequence[Artifact] = session.backend.artifacts(plan or own_plan, trust=trust)
         files = rendered_files.render(artifacts, templates=project.templates)
         return files, rendered_files.modes(artifacts)
 

@@ -49,13 +49,19 @@ def _artifacts(
 ) -> Sequence[Artifact]:
     session = Session(project, target)
     planned(session.portable_plan)
-    trust = bundle(project.environ) if host_ca else None
-    if host_ca and trust is None:
+    trust = host_bundle(project) if host_ca else None
+    return session.backend.artifacts(plan_with_volumes_of_images(session), trust=trust)
+
+
+def host_bundle(project: Project) -> Path:
+    """The CA bundle of this host. EnvctlError if it has none of its own."""
+    trust = bundle(project.environ)
+    if trust is None:
         raise EnvctlError(
             "this host has no CA bundle of its own",
             hint="leave --with-host-ca out, or name a bundle in ENVCTL_CA_BUNDLE",
         )
-    return session.backend.artifacts(plan_with_volumes_of_images(session), trust=trust)
+    return trust
 
 
 def plan_with_volumes_of_images(session: Session) -> Plan:
