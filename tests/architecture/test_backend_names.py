@@ -88,6 +88,10 @@ REASONS: dict[str, tuple[int, str]] = {
         4,
         "the backend whose rendered folder has a Compose file; commands of the tool that reads it",
     ),
+    "exports/devcontainer/devcontainer_export.py": (
+        5,
+        "the backend whose rendered folder has a Compose file, and its options",
+    ),
     "exports/formats.py": (3, "a format has the name of the tool that reads it"),
     "exports/quadlet/quadlet_export.py": (
         3,
