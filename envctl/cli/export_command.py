@@ -49,7 +49,6 @@ def export(
 
     Examples:
         envctl export compose prod --output shop
-        envctl export compose dev --dry-run
         envctl export devcontainer dev --output .devcontainer
 
     JSON: an object with `format`, `folder`, `files` (paths), `counts` (the number of keys by outcome) and `report`: for
