@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import urllib.request
 
 import pytest
@@ -88,8 +89,15 @@ def imported(make_project, engine):
 
 def answer(project, target, service="web"):
     port = json.loads(project.cli("port", target, service, "--json").stdout)[0]
-    with urllib.request.urlopen(f"http://{port['address']}/", timeout=20) as response:
-        return response.read().decode()
+    deadline = time.monotonic() + 120
+    while True:  # a Compose file without a health check says nothing of when a service answers
+        try:
+            with urllib.request.urlopen(f"http://{port['address']}/", timeout=20) as response:
+                return response.read().decode()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 def test_an_imported_project_comes_up_and_answers(imported):
