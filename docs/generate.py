@@ -13,6 +13,7 @@ from envctl.exports import rule_words as exports
 from envctl.exports.formats import FORMATS
 from envctl.imports.compose import rule_table as compose
 from envctl.imports.devcontainer import rule_table as devcontainer
+from envctl.imports.dockerfile import translation_notes as dockerfile
 from envctl.parity import reference as parity
 
 DOCS: Final = Path(__file__).parent
@@ -38,6 +39,16 @@ def _page_of_dev_containers() -> str:
     )
 
 
+def _page_of_dockerfiles() -> str:
+    """Return the page, with an updated table of the outcome for each instruction of a Dockerfile."""
+    return _with_part(
+        "how-to/from-dockerfile.md",
+        dockerfile.BEGIN,
+        dockerfile.instructions_table(),
+        dockerfile.END,
+    )
+
+
 def _page_of_exports() -> str:
     """Return the page, with updated tables of the outcome for each key in each format."""
     return _with_part(
@@ -58,6 +69,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "how-to/export.md": _page_of_exports,
     "how-to/from-compose.md": _page_of_compose,
     "how-to/from-devcontainers.md": _page_of_dev_containers,
+    "how-to/from-dockerfile.md": _page_of_dockerfiles,
     "how-to/parity.md": _page_of_parity,
 }
 """The generated pages, and what makes them."""

@@ -43,6 +43,13 @@ def import_spec(
         bool,
         Option(("--run-vagrantfile",), "Let Vagrant execute a Vagrantfile, to know its machines."),
     ] = False,
+    translate: Annotated[
+        bool,
+        Option(
+            ("--translate",),
+            "Turn a Dockerfile into packages and steps, if it starts from a base of the catalogue.",
+        ),
+    ] = False,
     report: Annotated[Path | None, Option(("--report",), "Write the report to this file.")] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -50,12 +57,13 @@ def import_spec(
 
     Reads a Compose file with all that it includes and extends, `.env`, and files beside it such as `compose.prod.yaml`,
     which become environments; or the devcontainer.json of a dev container, with the Compose files that it names; or a
-    Procfile or `.env` with the application beside it; or a Vagrantfile, which Vagrant executes if --run-vagrantfile allows it. Runs nothing else. Writes `envctl.yaml`
-    and `environments/`, and says of every key of the source what became of it. The exit code is 3 if anything was dropped.
+    Procfile or `.env` with the application beside it; or a Dockerfile; or a Vagrantfile, which Vagrant executes if --run-vagrantfile allows it. Runs nothing else.
+    Writes `envctl.yaml` and `environments/`, and says of every key of the source what became of it. The exit code is 3 if anything was dropped.
 
     Examples:
         envctl import
         envctl import --move-secrets --report import.txt
+        envctl import Dockerfile --translate
 
     JSON: an object with `files` (the text of each file by path, and whether it was written), `counts` (the number of
     keys by outcome) and `report`: for each key `file`, `line`, `column`, `key`, `outcome` (kept, translated,
@@ -66,7 +74,7 @@ def import_spec(
     from envctl.verbs.import_spec import import_source, write_imported
 
     source = (invocation.options.directory or Path()) / (path or Path())
-    choices = ImportChoices(keep_exposure, harden, move_secrets, run_vagrantfile)
+    choices = ImportChoices(keep_exposure, harden, move_secrets, run_vagrantfile, translate)
     root, imported = import_source(source, choices)
     texts = {file: written.text for file, written in imported.files.items()}
     lines = _report_lines(imported)

@@ -18,6 +18,7 @@ class ImportChoices:
     harden: bool = False
     move_secrets: bool = False
     run_vagrantfile: bool = False
+    translate: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from envctl.imports.compose.compose_files import NAMES
 from envctl.imports.compose.import_project import import_project
 from envctl.imports.devcontainer import find_file as devcontainer
 from envctl.imports.devcontainer.import_devcontainer import import_devcontainer
+from envctl.imports.dockerfile import import_project as dockerfile
 from envctl.imports.imported_project import ImportChoices, ImportedProject
 from envctl.imports.process_files import ENV_FILE, PROCFILE, import_env_file, import_procfile
 from envctl.imports.vagrantfile.machine_import import import_vagrantfile
@@ -28,7 +29,7 @@ class ImportSource:
 
     what: str
     names: tuple[str, ...]
-    read: Importer | None
+    read: Importer
     suffixes: tuple[str, ...] = ()
     find: Callable[[Path], str | None] | None = None
     """Finds the file in a project's folder, where names are not enough."""
@@ -58,7 +59,7 @@ SOURCES: Final = (
     ),
     ImportSource("a Vagrantfile", ("Vagrantfile",), import_vagrantfile, (".Vagrantfile",)),
     ImportSource("a Procfile", (PROCFILE,), import_procfile),
-    ImportSource("a Dockerfile", ("Dockerfile", "Containerfile"), None, (".Dockerfile",)),
+    ImportSource("a Dockerfile", dockerfile.NAMES, dockerfile.import_project, (".Dockerfile",)),
     ImportSource("a .env", (ENV_FILE,), import_env_file),
 )
 """What can be imported. If a folder has several, the first is read: it says most about the others."""
@@ -67,11 +68,6 @@ SOURCES: Final = (
 def import_source(path: Path, choices: ImportChoices) -> tuple[Path, ImportedProject]:
     """The project's folder, and what the file becomes. `path` is the file, or a folder that has one."""
     root, file, source = _source(path)
-    if source.read is None:
-        raise EnvctlError(
-            f"{root / file} is {source.what}, which cannot be imported yet: `envctl import` reads Compose files",
-            hint="`envctl init` writes a spec for the application in a folder",
-        )
     return root, source.read(root, file, choices)
 
 

@@ -75,6 +75,12 @@ REASONS: dict[str, tuple[int, str]] = {
         23,
         "files of Vagrant become machines of its backend",
     ),
+    "imports/dockerfile/import_project.py": (
+        3,
+        "the options of each backend that have a stop signal, and a note on capabilities",
+    ),
+    "imports/dockerfile/stage_build.py": (1, "the registry of images, in their full names"),
+    "imports/dockerfile/translation_notes.py": (7, "where instructions of a Dockerfile are kept"),
     "verbs/import_spec.py": (
         6,
         "files of other tools, which cannot be imported yet",

@@ -10,6 +10,7 @@ import urllib.request
 import pytest
 
 from tests.support.devcontainers import DEV_CONTAINERS
+from tests.support.dockerfiles import DOCKERFILES
 from tests.support.imported_projects import ANSWERS, IMPORTED
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -165,3 +166,19 @@ def comes_up_and_answers(project, name, target):
     assert second in answer(project, target, service)
     assert "no changes" in project.cli("plan", target).stdout
     assert project.cli("down", target, "-v").returncode == 0
+
+
+@pytest.mark.parametrize("options", [(), ("--translate",)])
+def test_a_dockerfile_answers_the_same_as_it_is_and_translated(make_project, engine, options):
+    project = make_project()
+    for path, text in DOCKERFILES["multi-stage"].items():
+        project.write(path, text)
+    done = project.cli("import", *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ("dockerfile:" in (project.root / "envctl.yaml").read_text()) is not bool(options)
+
+    up = project.cli("up", "dev", "--yes")
+
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert answer(project, "dev") == "hello from /src\n"
+    assert project.cli("down", "dev", "-v").returncode == 0

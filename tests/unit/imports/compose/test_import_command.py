@@ -102,24 +102,6 @@ def test_links_are_not_written_through(envctl: Run, project: Path, tmp_path: Pat
     assert [*(tmp_path / "elsewhere").iterdir()] == []
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("Dockerfile", "FROM a"),
-    ],
-)
-def test_what_nothing_reads_yet_is_an_error(
-    envctl: Run, project: Path, name: str, text: str
-) -> None:
-    (project / "compose.yaml").unlink()
-    (project / name).write_text(text)
-
-    for ended in (envctl("import"), envctl("import", name)):
-        assert ended.code == 1
-        assert "cannot be imported yet" in ended.err
-    assert {*files(project)} == {name}
-
-
 def test_kubernetes_is_out_of_scope(envctl: Run, project: Path) -> None:
     (project / "pod.yaml").write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n")
 

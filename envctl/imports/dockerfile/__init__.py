@@ -1,0 +1,1 @@
+"""A Dockerfile becomes a spec: kept as it is, or translated."""
