@@ -94,9 +94,13 @@ def _env(settings: ImageSettings, instruction: Instruction) -> None:
     pairs = key_values(instruction.text, settings.escape)
     values = {name: settings.text(raw or "") for name, raw in pairs}
     for name in values:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", name):
-            raise UntranslatableError(f"{name[:40]!r} is no name of a variable in a spec")
+        _check_name(name)
     settings.env.update(values)
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", name):
+        raise UntranslatableError(f"{name[:40]!r} is no name of a variable in a spec")
 
 
 def add_arguments(
@@ -108,6 +112,7 @@ def add_arguments(
             raise UntranslatableError(
                 f"{name} depends on the machine that builds", "`dpkg --print-architecture` in RUN"
             )
+        _check_name(name)
         if raw is not None:
             settings.args[name] = settings.text(raw)
         elif name in arguments:
