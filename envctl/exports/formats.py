@@ -11,6 +11,7 @@ from envctl.exports.env_export import ENV
 from envctl.exports.export_format import ExportFormat
 from envctl.exports.kubernetes.kustomize_export import KUBERNETES
 from envctl.exports.quadlet.quadlet_export import QUADLET
+from envctl.exports.systemd.systemd_export import SYSTEMD
 from envctl.exports.vagrant_export import VAGRANT
 
 FORMATS: Final[Mapping[str, ExportFormat]] = {
@@ -20,6 +21,7 @@ FORMATS: Final[Mapping[str, ExportFormat]] = {
         VAGRANT,
         ENV,
         QUADLET,
+        SYSTEMD,
         KUBERNETES,
         DEVCONTAINER,
     )

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
+from envctl.errors import EnvctlError
+
 Settings: TypeAlias = Iterable[tuple[str, str]]
 """Keys and values of a section; the values are quoted already."""
 
@@ -45,6 +47,16 @@ def _escaped(char: str) -> str:
     if char in _ESCAPES:
         return _ESCAPES[char]
     return f"\\x{ord(char):02x}" if char < " " or char == "\x7f" else char
+
+
+def path_word(path: str) -> str:
+    """A path in a setting that takes several, or options after a colon. EnvctlError if none of these can have it."""
+    if not is_plain(path) or ":" in path:
+        raise EnvctlError(
+            f"a unit file cannot have the path {path!r}: it has a colon, quote, backslash or line end",
+            hint="choose another path in the spec",
+        )
+    return setting(path) if _BARE.fullmatch(path) else f'"{setting(path)}"'
 
 
 def argument(text: str) -> str:

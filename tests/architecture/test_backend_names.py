@@ -105,6 +105,10 @@ REASONS: dict[str, tuple[int, str]] = {
     ),
     "exports/quadlet/readme.py": (1, "the registry of short names of images"),
     "exports/quadlet/unit_names.py": (1, "the registry of short names of images"),
+    "exports/systemd/systemd_export.py": (
+        6,
+        "a host does the steps of builds with the script of a machine that builds itself; options of containers",
+    ),
     "exports/vagrant_export.py": (
         12,
         "the backend whose rendered folder has a Vagrantfile; commands of the tool that reads it",
