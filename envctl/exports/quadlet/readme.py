@@ -23,7 +23,7 @@ def _lines(plan: Plan, names: UnitNames) -> Iterator[str]:
     title = f"{plan.scope.project}: {plan.scope.environment}, with Podman and systemd"
     yield f"# {markdown(title)}"
     yield ""
-    yield "Made by `envctl export quadlet`. These units work without envctl. They need Podman 5.3 or newer and systemd."
+    yield "Made by `envctl export quadlet`. These units work without envctl. They need Podman 5.3 or newer, with catatonit and aardvark-dns, and systemd."
     yield "Podman's generator makes a service from each `.container`, `.build`, `.volume` and `.network` file."
     yield ""
     yield "## Install"
