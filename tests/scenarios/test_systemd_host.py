@@ -25,7 +25,7 @@ services:
     packages: [python3]
     build:
       - copy: {from: site, to: /srv/site/}
-      - run: echo built >>/srv/built
+      - run: {command: "echo built $(wc -c </run/secrets/password) >>/srv/built", secrets: [password]}
     user: web
     workdir: /srv/site
     command: [python3, -m, http.server, "8000", --bind, 127.0.0.1]
@@ -115,14 +115,18 @@ def test_the_environment_runs_and_the_script_can_run_again(host: Host) -> None:
 
     assert host.run("curl --silent --max-time 20 http://127.0.0.1:8080/") == "hello\n"
     assert host.run(f"cat {VOLUME}/seed {VOLUME}/started") == "seeded\npg://x:s3cret@db/"
-    assert host.run("cat /srv/built /usr/sbin/policy-rc.d") == "built\n#!/bin/sh\n"
+    assert host.run("cat /srv/built /usr/sbin/policy-rc.d") == "built 6\n#!/bin/sh\n"
     assert "127.0.0.1 seed web\n" in host.run("cat /etc/hosts")
+
+    assert host.run("ls -a /run/secrets 2>&1 || :; ls /run/shop-dev* -d") == (
+        ".\n..\n/run/shop-dev\n"
+    )
 
     main = "systemctl show --property=MainPID --value shop-dev-web"
     before = host.run(main)
     host.run("/export/install.sh")
     assert host.run(main) == before
-    assert host.run("cat /srv/built; grep -c '# begin' /etc/hosts") == "built\n1\n"
+    assert host.run("cat /srv/built; grep -c '# begin' /etc/hosts") == "built 6\n1\n"
 
     environ = host.run(f"tr '\\0' '\\n' </proc/$({main})/environ").splitlines()
     assert 'ODD=100% $HOME "q" it\'s \\ ü' in environ

@@ -29,8 +29,8 @@ class HostNames:
         return f"{self.prefix}-{unit.name}.service"
 
     def forwarder(self, unit: Unit, port: Port) -> str:
-        """The name, without its end, of the socket and service that forward a port of the host."""
-        return f"{self.prefix}-{unit.name}-port-{port.host}"
+        """The name, without its end, of the units that forward a port of the host. No service of the spec has a dot."""
+        return f"{self.prefix}.{unit.name}.{port.host}"
 
     @property
     def scripts(self) -> str:

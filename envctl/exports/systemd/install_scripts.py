@@ -55,6 +55,7 @@ policy=/usr/sbin/policy-rc.d
 work=
 mkdir -p -- "$state/built"
 clean_up() {
+    rm -f -- "/run/$prefix.input"
     [ -z "$work" ] || rm -rf -- "$work"
     [ ! -e "$policy.$prefix" ] || mv -f -- "$policy.$prefix" "$policy"
 }
@@ -237,9 +238,9 @@ def _builds(plan: Plan, names: HostNames) -> Iterator[str]:
         secrets = [f"{names.secrets}/{secret.name}" for secret in build_secrets(build)]
         call = f"build {shlex.join((name, build.digest))}"
         if secrets:
-            yield f'for file in {shlex.join(secrets)}; do\n    base64 -w 0 "$file"\n    echo\ndone >"/run/$prefix.input"\n'
-            call += ' <"/run/$prefix.input"\nrm -f -- "/run/$prefix.input"'
-            yield f"{call}\n"
+            loop = f'for file in {shlex.join(secrets)}; do base64 -w 0 "$file"; echo; done'
+            yield f'input=/run/$prefix.input\n(umask 077; {loop} >"$input")\n'
+            yield f'{call} <"$input"\nrm -f -- "$input"\n'
         else:
             yield f"{call} </dev/null\n"
 
@@ -254,13 +255,13 @@ def _volumes(plan: Plan, names: HostNames) -> Iterator[str]:
 
 def _hosts(plan: Plan) -> Iterator[str]:
     """Commands that write the names of all services, which are on the host itself."""
-    found = {
+    aliases = {
         name: None
         for unit in host_units(plan)
         for name in (unit.name, unit.service, *unit.run.aliases)
     }
     yield _HOSTS
-    line = f"127.0.0.1 {' '.join(found)}"
+    line = f"127.0.0.1 {' '.join(aliases)}"
     yield '{\n    cat "/etc/hosts.$prefix"\n'
     yield f'    printf \'# begin %s\\n%s\\n# end %s\\n\' "$prefix" {shlex.quote(line)} "$prefix"\n'
     yield '} >/etc/hosts.new\ncat /etc/hosts.new >/etc/hosts\nrm -f -- /etc/hosts.new "/etc/hosts.$prefix"\n'

@@ -198,7 +198,7 @@ def _limits(run: Run) -> Iterator[tuple[str, str]]:
     # As in a container, an OOM kill ends one process instead of the whole service.
     yield "OOMPolicy", "continue"
     for name, pair in ulimits.limits(run.options).items():
-        soft, hard = ("infinity" if n == ulimits.UNLIMITED else str(n) for n in pair)
+        soft, hard = ("infinity" if limit == ulimits.UNLIMITED else str(limit) for limit in pair)
         yield f"Limit{name.upper()}", f"{soft}:{hard}"
     if run.resources.memory is not None:
         yield "MemoryMax", str(run.resources.memory)

@@ -9,6 +9,7 @@ from typing import Final
 from envctl.backends.common.step_views import ContextFile, context_files
 from envctl.backends.vagrant.provision import provision_script
 from envctl.conversion.conversion_report import KeyOutcome
+from envctl.errors import EnvctlError
 from envctl.exports.export_format import (
     ExportedFiles,
     ExportedTarget,
@@ -40,6 +41,11 @@ def write(targets: Sequence[ExportedTarget]) -> ExportedFiles:
     """The services of one target, and the scripts that build and install what they need."""
     (target,) = targets
     plan, names = target.plan, HostNames.of(target.plan)
+    if not host_units(plan):
+        raise EnvctlError(
+            f"no service of {target.environment} can run on a host itself: all are images",
+            hint="export it as quadlet",
+        )
     units = _units(plan, names)
     scripts = {
         "install.sh": install_script(plan, names, units=sorted(units)),

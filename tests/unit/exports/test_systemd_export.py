@@ -146,9 +146,9 @@ def test_a_port_with_another_number_is_forwarded_by_a_socket(full: Path) -> None
     made = _export(full)
 
     texts = _texts(made)
-    socket = texts["units/shop-dev-web-port-8080.socket"]
+    socket = texts["units/shop-dev.web.8080.socket"]
     assert settings(socket, "Socket", "ListenStream") == ["127.0.0.1:8080"]
-    forwarder = texts["units/shop-dev-web-port-8080.service"]
+    forwarder = texts["units/shop-dev.web.8080.service"]
     assert settings(forwarder, "Service", "ExecStart")[0].endswith("proxyd 127.0.0.1:8000")
     outcomes = _outcomes(made)
     assert outcomes["services.web.ports[0]"][1] == (
@@ -172,6 +172,24 @@ def test_services_that_are_images_are_dropped_with_a_remedy(full: Path) -> None:
     for path in ("services.db.image", "services.seed.dockerfile", "services.web.depends_on.db"):
         assert outcomes[path][0] == "dropped"
         assert "quadlet" in outcomes[path][1]
+
+
+def test_a_target_of_images_is_refused(full: Path) -> None:
+    with pytest.raises(EnvctlError, match="no service of dev can run on a host itself"):
+        _other(full, "  db: {image: 'postgres:15'}\n")
+
+
+def test_secrets_of_builds_are_read_by_root_only_and_removed(full: Path) -> None:
+    made = _other(
+        full,
+        "  web: {command: [sleep, inf], build: [{run: {command: 'true', secrets: [token]}}]}\n"
+        "secrets: {token: {env: TOKEN}}\n",
+    )
+
+    script = _texts(made)["install.sh"]
+    assert "(umask 077; for file in /etc/shop-dev/secrets/token; do" in script
+    assert script.index("for name in token; do") < script.index("\nbuild web ")
+    assert 'rm -f -- "/run/$prefix.input"' in script
 
 
 def test_of_replicas_with_ports_only_the_first_is_installed(full: Path) -> None:
