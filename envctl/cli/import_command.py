@@ -62,7 +62,6 @@ def import_spec(
 
     Examples:
         envctl import
-        envctl import --move-secrets --report import.txt
         envctl import Dockerfile --translate
 
     JSON: an object with `files` (the text of each file by path, and whether it was written), `counts` (the number of
