@@ -14,6 +14,7 @@ from envctl.exports.formats import FORMATS
 from envctl.imports.compose import rule_table as compose
 from envctl.imports.devcontainer import rule_table as devcontainer
 from envctl.imports.dockerfile import translation_notes as dockerfile
+from envctl.imports.vagrantfile import machine_import as machines
 from envctl.parity import reference as parity
 
 DOCS: Final = Path(__file__).parent
@@ -56,6 +57,12 @@ def _page_of_exports() -> str:
     )
 
 
+def _page_of_vagrantfiles() -> str:
+    """Return the page, with an updated table of what becomes of a machine."""
+    part = machines.machine_table()
+    return _with_part("how-to/from-vagrant.md", machines.BEGIN, part, machines.END)
+
+
 def _with_part(page: str, begin: str, part: str, end: str) -> str:
     """Return a page whose part between two comments is replaced."""
     before, _, after_begin = (DOCS / page).read_text("utf-8").partition(begin)
@@ -70,6 +77,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "how-to/from-compose.md": _page_of_compose,
     "how-to/from-devcontainers.md": _page_of_dev_containers,
     "how-to/from-dockerfile.md": _page_of_dockerfiles,
+    "how-to/from-vagrant.md": _page_of_vagrantfiles,
     "how-to/parity.md": _page_of_parity,
 }
 """The generated pages, and what makes them."""

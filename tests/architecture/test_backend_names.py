@@ -72,7 +72,7 @@ REASONS: dict[str, tuple[int, str]] = {
     "imports/imported_project.py": (1, "the option that lets Vagrant read a file of its own"),
     "imports/vagrantfile/ask_vagrant.py": (23, "Vagrant reads its own files"),
     "imports/vagrantfile/machine_import.py": (
-        23,
+        27,
         "files of Vagrant become machines of its backend",
     ),
     "imports/dockerfile/import_project.py": (

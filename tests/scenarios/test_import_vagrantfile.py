@@ -8,6 +8,7 @@ import pytest
 
 from envctl.errors import EnvctlError
 from envctl.imports.vagrantfile import ask_vagrant
+from envctl.imports.vagrantfile.machine_import import RULES
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.slow]
 
@@ -57,6 +58,13 @@ def test_a_machine_of_a_vagrantfile_comes_up_after_its_import(make_project, mach
     assert greeting.stdout == "hello web\nlive\n"
     again = project.cli("import", "--run-vagrantfile")
     assert (again.returncode, "wrote" in again.stdout) == (0, False)
+
+
+def test_nothing_that_vagrant_tells_is_left_unread(tmp_path, machines):
+    (tmp_path / "Vagrantfile").write_text(VAGRANTFILE)
+
+    for machine in ask_vagrant.machines_of(tmp_path, "Vagrantfile"):
+        assert {*machine} == {"name"} | {key for rule in RULES for key in rule.reads}
 
 
 @pytest.mark.parametrize(

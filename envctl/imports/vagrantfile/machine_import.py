@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,19 @@ _USUAL_BASE: Final = "debian:bookworm"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _DEFAULTS: Final[Mapping[str, int]] = {"memory": 512, "cpus": 1}
 """Of vagrant-libvirt."""
+_USUAL: Final[Mapping[str, tuple[str, ...]]] = {"box_version": (">= 0",), "communicator": ("ssh",)}
+"""What Vagrant says of a machine whose file sets nothing."""
+_ORDER: Final = (
+    "base",
+    "build",
+    "user",
+    "command",
+    "capabilities",
+    "ports",
+    "mounts",
+    "hooks",
+    "options",
+)
 _SCRIPTS: Final = "/usr/local/share/provision"
 
 
@@ -78,41 +91,41 @@ class _Machine:
         self.data, self.source, self.report = data, source, report
         self.vagrant_name = str(data.get("name", "default"))
         self.name = slug(self.vagrant_name)
-        self.steps: list[dict[str, Any]] = []
+        self.spec: dict[str, Any] = {}
+        self.steps: list[dict[str, Any]] = self.spec.setdefault("build", [])
         self.hooks: list[list[str]] = []
 
     def service(self) -> dict[str, Any]:
         """The service, with everything reported."""
-        spec: dict[str, Any] = {"base": self._base()}
         self._add("", KeyOutcome.TRANSLATED, f"the service {self.name}, a machine of its own", ())
-        ports = [*self._ports()]
-        mounts = [*self._mounts()]
-        self._provision()
-        options = self._resources()
-        self._others()
-        parts = {
-            "build": self.steps,
-            "user": "root",
-            "command": ["sleep", "infinity"],
-            "capabilities": [] if self.source.choices.harden else ["ALL"],
-            "ports": ports,
-            "mounts": mounts,
-            "hooks": {"after_start": self.hooks} if self.hooks else {},
-            "options": {"vagrant": options} if options else {},
-        }
-        return {**spec, **{key: value for key, value in parts.items() if value}}
+        for rule in RULES:
+            rule.apply(self)
+        self.spec |= {"user": "root", "command": ["sleep", "infinity"]}
+        if not self.source.choices.harden:
+            self.spec["capabilities"] = ["ALL"]
+        return {key: self.spec[key] for key in _ORDER if self.spec.get(key)}
 
     # --- what a machine is
 
-    def _base(self) -> str:
+    def base(self) -> None:
+        """Choose the base that is the box's distribution."""
         box = str(self.data.get("box") or "")
         for pattern, base in BOXES.items():
             if re.fullmatch(pattern, box):
                 self._add("vm.box", KeyOutcome.TRANSLATED, f"base: {base}", ("base",), box)
-                return base
+                self.spec["base"] = base
+                return
         note = f"no base of envctl is the box {box or '(none)'}; {_USUAL_BASE} is written; remedy: `envctl base list`"
         self._add("vm.box", KeyOutcome.DROPPED, note, (), box)
-        return _USUAL_BASE
+        self.spec["base"] = _USUAL_BASE
+
+    def ports(self) -> None:
+        """Publish forwarded ports."""
+        self.spec["ports"] = [*self._ports()]
+
+    def mounts(self) -> None:
+        """Mount synced folders."""
+        self.spec["mounts"] = [*self._mounts()]
 
     def _ports(self) -> Iterator[Any]:
         index = 0
@@ -166,7 +179,8 @@ class _Machine:
 
     # --- how it is provisioned
 
-    def _provision(self) -> None:
+    def provision(self) -> None:
+        """Make build steps and hooks of provisioners."""
         for number, item in enumerate(self._list("provisioners")):
             key, options = f"vm.provision[{number}]", item.get("options") or {}
             kind, when = str(item.get("type")), str(item.get("run") or "once")
@@ -185,6 +199,8 @@ class _Machine:
             elif kind != "shell":
                 reason = f"the provisioner {kind} is not supported; remedy: a `run` step that does the same"
                 self._add(key, KeyOutcome.DROPPED, reason, (), kind)
+        if self.hooks:
+            self.spec["hooks"] = {"after_start": self.hooks}
 
     def _command(self, key: str, options: Mapping[str, Any]) -> list[str] | None:
         """The command of a shell provisioner, whose file is copied first; None if it is reported as dropped."""
@@ -229,7 +245,8 @@ class _Machine:
 
     # --- the rest
 
-    def _resources(self) -> dict[str, Any]:
+    def resources(self) -> None:
+        """Give the machine its size."""
         options: dict[str, Any] = {}
         providers = self.data.get("providers") or {}
         for provider in ("virtualbox", "libvirt"):
@@ -244,31 +261,27 @@ class _Machine:
             if changes := values.get("customizations"):
                 reason = f"{len(changes)} settings of VirtualBox itself: machines run on libvirt"
                 self._add(f"{provider}.customize", KeyOutcome.DROPPED, reason, (), "customize")
-        return options
+        if options:
+            self.spec["options"] = {"vagrant": options}
 
     def _is_default(self, provider: str, name: str, value: Any) -> bool:
         """Whether it is what the plugin takes for a machine of which the file says nothing."""
         is_written = re.search(rf"\b{name}\s*=\s*['\"]?{value}\b", self.source.text)
         return provider == "libvirt" and value == _DEFAULTS[name] and not is_written
 
-    def _others(self) -> None:
+    def hostname(self) -> None:
+        """Report the host's name, which is the service's."""
         hostname = self.data.get("hostname")
         if hostname and hostname != self.name:
             note = f"{self.name}: a service's name is its host name"
             self._add("vm.hostname", KeyOutcome.TRANSLATED, note, (), str(hostname))
         elif hostname:
             self._add("vm.hostname", KeyOutcome.SAME, "", (), str(hostname))
-        reasons = {
-            "box_version": "a base is built from the distribution's packages; remedy: `snapshot` of a base",
-            "communicator": "machines are reached by SSH",
-            "post_up_message": "`up` prints addresses; remedy: write it into the README",
-            "triggers": "a trigger runs on this host; remedy: `hooks`, which run inside",
-        }
-        usual = {"box_version": ("", ">= 0"), "communicator": ("", "ssh"), "triggers": (0,)}
-        for key, reason in reasons.items():
-            value = self.data.get(key) or (0 if key == "triggers" else "")
-            if value not in usual.get(key, ("",)):
-                self._add(key, KeyOutcome.DROPPED, reason, (), key.removeprefix("vm."))
+
+    def drop(self, key: str, reason: str) -> None:
+        """Report a value that the Vagrantfile sets as dropped."""
+        if self.data.get(key) not in (None, "", 0, *_USUAL.get(key, ())):
+            self._add(key, KeyOutcome.DROPPED, reason, (), key)
 
     def _list(self, key: str) -> list[Any]:
         return [*(self.data.get(key) or [])]
@@ -296,3 +309,70 @@ class _Machine:
         return next(
             (number for number, line in enumerate(lines[start:], start + 1) if mark in line), 0
         )
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRule:
+    """What becomes of a part of a machine. `reads` are the keys of Vagrant's answer. The docs are generated from this."""
+
+    key: str
+    note: str
+    reads: tuple[str, ...]
+    apply: Callable[[_Machine], None]
+
+
+def _dropped(key: str, reason: str) -> MachineRule:
+    return MachineRule(
+        f"`{key}`", f"dropped: {reason}", (key,), lambda machine: machine.drop(key, reason)
+    )
+
+
+RULES: Final = (
+    MachineRule(
+        "`vm.box`",
+        f"`base`: {', '.join(sorted(set(BOXES.values())))}; another box is reported as dropped",
+        ("box",),
+        _Machine.base,
+    ),
+    MachineRule("`vm.hostname`", "the service's name", ("hostname",), _Machine.hostname),
+    MachineRule(
+        "`vm.network`",
+        "`forwarded_port`: `ports` on 127.0.0.1, public with a `host_ip` of another address, or with `--keep-exposure`."
+        " `private_network`: nothing, since services reach each other by name. `public_network`: dropped",
+        ("networks",),
+        _Machine.ports,
+    ),
+    MachineRule(
+        "`vm.synced_folder`", "`mounts`; its type is not kept", ("folders",), _Machine.mounts
+    ),
+    MachineRule(
+        "`vm.provision`",
+        '`shell`: build steps, as root; a hook after each start with `run: "always"`. `file`: a `copy` step. Others, and'
+        ' `run: "never"`: dropped',
+        ("provisioners",),
+        _Machine.provision,
+    ),
+    MachineRule(
+        "`memory`, `cpus` of libvirt and VirtualBox",
+        "`options.vagrant`; libvirt's come first, other settings of VirtualBox are dropped",
+        ("providers",),
+        _Machine.resources,
+    ),
+    _dropped(
+        "box_version",
+        "a base is built from the distribution's packages; remedy: `snapshot` of a base",
+    ),
+    _dropped("communicator", "machines are reached by SSH"),
+    _dropped("post_up_message", "`up` prints addresses; remedy: write it into the README"),
+    _dropped("triggers", "a trigger runs on this host; remedy: `hooks`, which run inside"),
+)
+"""What is read of a machine, in this order."""
+
+BEGIN: Final = "<!-- the table of machines, made by `python docs/generate.py` -->"
+END: Final = "<!-- the end of the table of machines -->"
+
+
+def machine_table() -> str:
+    """The rules as a table for the docs."""
+    lines = ["", "| in the Vagrantfile | becomes, or why it is dropped |", "| --- | --- |"]
+    return "\n".join([*lines, *(f"| {rule.key} | {rule.note} |" for rule in RULES)]) + "\n"

@@ -192,3 +192,9 @@ def test_nothing_is_executed_unless_the_user_allows_it(
     assert ended.code == 1
     assert "--run-vagrantfile" in ended.err
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_machine_that_says_nothing_more_has_no_other_lines(tmp_path: Path) -> None:
+    usual = machine(box_version=">= 0", communicator="ssh", post_up_message=None, triggers=0)
+
+    assert {*outcomes(imported(tmp_path, usual))} == {"web", "web.vm.box"}
