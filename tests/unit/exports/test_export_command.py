@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
+
+import pytest
 
 from tests.unit.cli.conftest import Run
 
@@ -80,3 +83,23 @@ def test_ssh_config_names_the_command_that_brings_machines_up(envctl: Run, full:
     assert "no machine of dev is running" in ended.err
     assert "envctl up dev@vagrant" in ended.err
     assert not (full / "out").exists()
+
+
+def test_builds_trust_the_certificates_of_this_host_if_the_user_says_so(
+    envctl: Run, full: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = ssl.DER_cert_to_PEM_cert(b"certificate of the host")
+    (full.parent / "ca.crt").write_text(bundle)
+    monkeypatch.setenv("ENVCTL_CA_BUNDLE", str(full.parent / "ca.crt"))
+
+    envctl("export", "compose", "dev", "-o", "without")
+    envctl("export", "compose", "dev", "-o", "with", "--with-host-ca")
+
+    assert not (full / "without/trust").exists()
+    assert (full / "with/trust/ca.crt").read_text() == bundle
+
+
+def test_what_runs_builds_nothing_that_could_trust_certificates(envctl: Run, full: Path) -> None:
+    ended = envctl("export", "ssh-config", "dev@vagrant", "-o", "out", "--with-host-ca")
+
+    assert (ended.code, "it builds nothing" in ended.err) == (2, True)
