@@ -60,7 +60,7 @@ class CopyTranslation:
     def _words(self) -> list[str]:
         settings, text = self.build.settings, self.instruction.text
         if exec_form(text) is None and text.startswith("["):
-            raise UntranslatableError("it is no list in JSON", 'COPY ["SOURCE", "TARGET"]')
+            raise UntranslatableError("it is not a JSON list", 'COPY ["SOURCE", "TARGET"]')
         return settings.words(text)
 
     def _target(self, text: str) -> str:

@@ -100,7 +100,7 @@ def _env(settings: ImageSettings, instruction: Instruction) -> None:
 
 def _check_name(name: str) -> None:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", name):
-        raise UntranslatableError(f"{name[:40]!r} is no name of a variable in a spec")
+        raise UntranslatableError(f"{name[:40]!r} is not a valid variable name in a spec")
 
 
 def add_arguments(
@@ -139,7 +139,7 @@ def _user(settings: ImageSettings, instruction: Instruction) -> None:
 def _shell(settings: ImageSettings, instruction: Instruction) -> None:
     words = exec_form(instruction.text)
     if not words:
-        raise UntranslatableError("SHELL needs a list in JSON", 'SHELL ["/bin/bash", "-c"]')
+        raise UntranslatableError("SHELL needs a JSON list", 'SHELL ["/bin/bash", "-c"]')
     settings.shell = tuple(words)
 
 
@@ -155,7 +155,8 @@ def _port_range(word: str) -> Iterator[str]:
     low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if match is None or not 0 < low <= high < 65536 or high - low >= MAX_PORTS:
         raise UntranslatableError(
-            f"{word[:40]!r} is no port, or a range of more than {MAX_PORTS}", "list them in `ports`"
+            f"{word[:40]!r} is not a port, or is a range of more than {MAX_PORTS}",
+            "list them in `ports`",
         )
     for port in range(low, high + 1):
         yield f"{port}/udp" if (match[3] or "").lower() == "udp" else str(port)
@@ -191,7 +192,7 @@ def _healthcheck(settings: ImageSettings, instruction: Instruction) -> None:
     flags = {name.replace("-", "_"): settings.text(raw) for name, raw in instruction.flags}
     retries = flags.pop("retries", "") or "3"
     if unknown := flags.keys() - _TIMES.keys():
-        raise UntranslatableError(f"--{min(unknown)} is no option of HEALTHCHECK")
+        raise UntranslatableError(f"--{min(unknown)} is not an option of HEALTHCHECK")
     times = {name: _time(name, flags.get(name) or usual) for name, usual in _TIMES.items()}
     if not re.fullmatch(r"[0-9]{1,3}", retries) or not int(retries) <= 100:
         raise UntranslatableError(f"{retries[:20]!r} retries are not between 1 and 100")

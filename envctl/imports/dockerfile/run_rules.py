@@ -267,7 +267,7 @@ def _secret(options: dict[str, str]) -> str:
         VARIABLE.parse(ScalarNode(name, ("", 0, 0)))
     except InvalidValue as error:
         raise UntranslatableError(
-            f"{name[:40]!r} is no name of a secret", "lower-case letters, digits and _"
+            f"{name[:40]!r} is not a valid name of a secret", "lower-case letters, digits and _"
         ) from error
     target = options.get("target", options.get("dst", f"/run/secrets/{name}"))
     if target != f"/run/secrets/{name}" or "env" in options:

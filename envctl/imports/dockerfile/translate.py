@@ -137,7 +137,7 @@ class Translation:
         stage = self.dockerfile.stage(word, before=before)
         if stage is None:
             raise UntranslatableError(
-                f"{word[:60]!r} is no earlier stage, and files of other images cannot be copied",
+                f"{word[:60]!r} is not an earlier stage, and files of other images cannot be copied",
                 "a stage that installs what is needed",
             )
         if stage.index not in self._names:
