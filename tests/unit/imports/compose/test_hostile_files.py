@@ -172,7 +172,7 @@ def import_mutants(folder: Path, number: int, seed: int) -> tuple[int, int]:
         text = mutant(PROJECTS[name][file], chance)
         (folder / name / file).write_text(text, encoding="utf-8", errors="replace")
         before = names(folder / name)
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             with nothing_runs():
                 imported = Imported(folder / name)
@@ -187,7 +187,7 @@ def import_mutants(folder: Path, number: int, seed: int) -> tuple[int, int]:
                 yaml.compose(written, Loader=yaml.SafeLoader)
             read = [path for path in imported.files_read if path != ".env"]
             assert unreported(folder / name, read, imported.lines) == [], text
-        assert time.perf_counter() - start < 20, text
+        assert time.process_time() - start < 20, text
         assert names(folder / name) == before
         (folder / name / file).write_text(PROJECTS[name][file])
     return imported_number, refused

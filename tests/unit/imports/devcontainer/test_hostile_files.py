@@ -126,7 +126,7 @@ def import_mutants(folder: Path, number: int, seed: int) -> tuple[int, int]:
         text = json_mutant(DEV_CONTAINERS[name][FILE], chance)
         (project / FILE).write_text(text, encoding="utf-8", errors="replace")
         before = names(project)
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             with nothing_runs():
                 imported = Imported(project / FILE)
@@ -143,7 +143,7 @@ def import_mutants(folder: Path, number: int, seed: int) -> tuple[int, int]:
             assert names(project) == before
             assert without_a_line(imported) == [], text
             (project / "copy").rename(folder / f"copy{index}")
-        assert time.perf_counter() - start < 20, text
+        assert time.process_time() - start < 20, text
     return imported_number, refused
 
 

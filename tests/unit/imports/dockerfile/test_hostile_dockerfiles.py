@@ -59,7 +59,7 @@ def import_mutants(tmp_path: Path, number: int, seed: int) -> tuple[int, int]:
         folder = write_dockerfile(name, tmp_path / f"p{index}")
         text = mutant(DOCKERFILES[name]["Dockerfile"], chance)
         (folder / "Dockerfile").write_text(text, "utf-8", newline="")
-        begin = time.monotonic()
+        begin = time.process_time()
         try:
             with nothing_runs():
                 result = Imported(folder, translate=index % 3 > 0)
@@ -71,7 +71,7 @@ def import_mutants(tmp_path: Path, number: int, seed: int) -> tuple[int, int]:
         else:
             imported += 1
             check(result, text)
-        assert time.monotonic() - begin < 20
+        assert time.process_time() - begin < 20
     return imported, refused
 
 
@@ -124,12 +124,12 @@ def test_many_mutants_are_imported_or_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("translate", [False, True])
 def test_large_files_end_in_time(tmp_path: Path, text: str, translate: bool) -> None:
     (tmp_path / "Dockerfile").write_text(text)
-    begin = time.monotonic()
+    begin = time.process_time()
 
     with suppress(EnvctlError):  # to refuse it takes little time, too
         Imported(tmp_path, translate=translate)
 
-    assert time.monotonic() - begin < 20
+    assert time.process_time() - begin < 20
 
 
 @pytest.mark.parametrize("kind", ["link", "folder", "pipe", "binary"])
