@@ -22,9 +22,9 @@ from tests.support.examples import examples
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(autouse=True)
-def _short(monkeypatch):
-    """Little time for everything."""
+@pytest.fixture
+def little_time(monkeypatch):
+    """Little time for every answer, for engines that give none."""
     monkeypatch.setattr(engine_requests, "USUAL", 0.4)
     monkeypatch.setattr(engine_connection, "LOOK", 0.15)
     monkeypatch.setattr(engine_requests, "_PING", 0.2)
@@ -54,6 +54,7 @@ def only(path, says):
     return told
 
 
+@pytest.mark.usefixtures("little_time")
 @pytest.mark.parametrize("head", [True, False])
 @pytest.mark.parametrize("status", [200, 500])
 def test_an_engine_that_sends_a_byte_now_and_then_is_not_waited_for_for_ever(head, status, backend):
@@ -64,6 +65,7 @@ def test_an_engine_that_sends_a_byte_now_and_then_is_not_waited_for_for_ever(hea
     assert time.monotonic() - before < 10
 
 
+@pytest.mark.usefixtures("little_time")
 def test_the_text_of_an_error_in_a_stream_has_a_time_too(backend):
     says = only("/images/create", lambda one: dribble(one, head=False, status=500))
     before = time.monotonic()
@@ -72,6 +74,7 @@ def test_the_text_of_an_error_in_a_stream_has_a_time_too(backend):
     assert time.monotonic() - before < 10
 
 
+@pytest.mark.usefixtures("little_time")
 def test_what_may_take_long_is_given_up_when_the_engine_is_not_alive_any_more():
     frozen = []
 
@@ -88,7 +91,9 @@ def test_what_may_take_long_is_given_up_when_the_engine_is_not_alive_any_more():
     assert time.monotonic() - before < 20
 
 
-def test_what_takes_long_is_waited_for_as_long_as_the_engine_is_alive():
+def test_what_takes_long_is_waited_for_as_long_as_the_engine_is_alive(monkeypatch):
+    monkeypatch.setattr(engine_connection, "LOOK", 0.15)
+
     def says(handler, asked):
         if asked.endswith("/wait"):
             time.sleep(0.7)
@@ -101,6 +106,7 @@ def test_what_takes_long_is_waited_for_as_long_as_the_engine_is_alive():
         one.close()
 
 
+@pytest.mark.usefixtures("little_time")
 def test_an_engine_that_freezes_in_the_middle_of_a_pull_is_noticed(backend, monkeypatch):
     frozen = []
 
