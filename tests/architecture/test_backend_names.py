@@ -30,19 +30,19 @@ REASONS: dict[str, tuple[int, str]] = {
         "an outcome of a key: kept among that backend's options",
     ),
     "imports/compose/limit_rules.py": (
-        7,
+        8,
         "where a key of Compose is kept: options of the backend that runs such files",
     ),
     "imports/compose/network_rules.py": (
-        4,
+        7,
         "where a key of Compose is kept: options of the backend that runs such files",
     ),
     "imports/compose/process_rules.py": (
-        2,
+        3,
         "where a key of Compose is kept: options of the backend that runs such files",
     ),
     "imports/compose/rule_table.py": (
-        3,
+        2,
         "where a key of Compose is kept: options of the backend that runs such files",
     ),
     "imports/compose/service_import.py": (

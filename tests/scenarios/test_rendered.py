@@ -25,7 +25,12 @@ AWKWARD = [
     "{{ x }}",
 ]
 OPTIONS = {
+    "cpu_shares": 512,
     "devices": ["/dev/fuse"],
+    "dns_opt": ["ndots:1"],
+    "dns_search": ["example.org"],
+    "domainname": "example.org",
+    "labels": {"team": "a shop", "empty": ""},
     "extra_hosts": {"gateway": "127.0.0.1"},
     "hostname": "web-1",
     "pids_limit": 50,
@@ -100,6 +105,31 @@ def test_awkward_values_and_options_are_read_back_by_the_fields_tools(make_proje
     assert web["shm_size"] == str(256 * 1024**2)
     assert (web["read_only"], web["pids_limit"], web["hostname"]) == (True, 50, "web-1")
     assert web["devices"][0]["source"] == "/dev/fuse"
+    assert (web["cpu_shares"], web["domainname"]) == (512, "example.org")
+    assert (web["dns_opt"], web["dns_search"]) == (["ndots:1"], ["example.org"])
+    assert web["labels"] == {"team": "a shop", "empty": ""}
+
+
+def test_a_container_has_the_options_of_its_service(make_project, engine):
+    project = make_project()
+    options = {name: value for name, value in OPTIONS.items() if name != "devices"}
+    service = {"command": ["sleep", "infinity"], "options": {"docker": options}}
+    project.spec("web: " + json.dumps(service))
+
+    assert project.cli("up", "dev").returncode == 0
+
+    label = f"dev.envctl.project={project.name}"
+    (container,) = engine.containers.list(filters={"label": label})
+    attributes = container.attrs
+    host, own = attributes["HostConfig"], attributes["Config"]
+    assert (host["CpuShares"], host["PidsLimit"], host["ReadonlyRootfs"]) == (512, 50, True)
+    assert (host["DnsOptions"], host["DnsSearch"]) == (["ndots:1"], ["example.org"])
+    assert (own["Domainname"], own["Hostname"]) == ("example.org", "web-1")
+    assert (own["Labels"]["team"], own["Labels"]["empty"]) == ("a shop", "")
+    assert own["Labels"]["dev.envctl.unit"] == "web"
+    assert "no changes" in project.cli("plan", "dev").stdout
+    verified = project.cli("verify", "dev")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
 def test_rendering_twice_gives_the_same_bytes(guestbook, tmp_path):

@@ -13,7 +13,7 @@ from typing import Any
 from envctl.imports.compose.limit_rules import DEFAULT_CAPABILITIES
 
 SET_BY_US = """
-cap_add cap_drop security_opt init networks pull_policy memswap_limit labels logging expose network_mode
+cap_add cap_drop security_opt init networks pull_policy memswap_limit logging expose network_mode
 """
 OURS = frozenset(SET_BY_US.split())
 """What envctl sets of itself, or says in another way that `normal` knows."""

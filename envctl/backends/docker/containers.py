@@ -48,10 +48,10 @@ def container(
     body: dict[str, Any] = {
         "Image": names.image_of(unit),
         "Env": [f"{name}={value}" for name, value in sorted(process.env.items())],
-        "Labels": dict(names.unit_labels(unit)),
         "ExposedPorts": {f"{port.container}/{port.protocol}": {} for port in unit.run.ports},
         "Healthcheck": healthcheck(unit.run, start_interval=start_interval),
         **settings,
+        "Labels": {**settings.get("Labels", {}), **names.unit_labels(unit)},
         "HostConfig": {**_host(unit, names, log_driver, own_volumes), **host},
     }
     if process.secret_env:

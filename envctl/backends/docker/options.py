@@ -3,10 +3,15 @@
 =============  ==================================================  =====================================
 option         value                                               example
 =============  ==================================================  =====================================
+cpu_shares     number: its part of the processors, usually 1024    512
 devices        list of PATH or HOST:INSIDE                         [/dev/fuse]
 dns            list of addresses                                   [192.168.1.1]
+dns_opt        list of options of the resolver                     ["ndots:1"]
+dns_search     list of domains                                     [example.org]
+domainname     text                                                example.org
 extra_hosts    mapping of name to address                          {gateway: host-gateway}
 hostname       text                                                web-1
+labels         mapping of name to text, for programs that read it  {team: shop}
 network_mode   none                                                none
 pids_limit     number                                              200
 read_only      true: the root file system cannot be written to     true
@@ -28,6 +33,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final, TypeAlias
 
 from envctl.backends.common import ulimits
+from envctl.backends.docker.names import PREFIX
 from envctl.lazy_dataclass import dataclass
 from envctl.plan.model import Run
 
@@ -40,6 +46,7 @@ _UNITS: Final = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _SIZE: Final = re.compile(r"(\d+)\s*([bkmg]?)b?", re.IGNORECASE)
 _LABELS: Final = {"shared": "z", "private": "Z"}
 """Docker's mount options for SELinux labels, by the spec's words."""
+_RESERVED: Final = (PREFIX, "com.docker.")
 _REFUSED: Final = {
     "privileged": "a privileged container is root on the host: list what it needs under `capabilities` or `devices`",
     "cap_add": "write it as `capabilities` of the service",
@@ -147,6 +154,8 @@ def _in_compose(name: str, value: Any) -> Any:
     match name:
         case "devices":
             return [":".join(_device(item)) for item in value]
+        case "labels":
+            return _own_labels(value)
         case "sysctls":
             return _sysctls(value)
         case "tmpfs":
@@ -245,6 +254,16 @@ def _tmpfs(value: Any) -> dict[str, str]:
     return {_text(path): _text(item) if item else "" for path, item in sorted(value.items())}
 
 
+def _own_labels(value: Any) -> dict[str, str]:
+    """Labels of the user; those of envctl and of Compose say what belongs to them."""
+    labels = {_text(name): str(text) for name, text in sorted(value.items())}
+    if any(name.startswith(_RESERVED) for name in labels):
+        raise ValueError
+    if not all(text.isprintable() for text in labels.values()):
+        raise ValueError
+    return labels
+
+
 def _label(value: Any) -> str:
     return _LABELS[_text(value)]
 
@@ -256,10 +275,20 @@ def _no_network(value: Any) -> str:
 
 
 _OPTIONS: Final[Mapping[str, _Option]] = {
+    "cpu_shares": _Option("a whole number", _count, "CpuShares"),
     "devices": _Option("a list of paths below /dev", _devices, "Devices"),
     "dns": _Option("a list of addresses", _texts, "Dns"),
+    "dns_opt": _Option("a list of texts", _texts, "DnsOptions"),
+    "dns_search": _Option("a list of domains", _texts, "DnsSearch"),
+    "domainname": _Option("a name", _text, "Domainname", host=False),
     "extra_hosts": _Option("a mapping of name to address", _hosts, "ExtraHosts"),
     "hostname": _Option("a name", _text, "Hostname", host=False),
+    "labels": _Option(
+        f"a mapping of name to text; names do not begin with {' or '.join(_RESERVED)}",
+        _own_labels,
+        "Labels",
+        host=False,
+    ),
     "network_mode": _Option('"none"', _no_network, "NetworkMode"),
     "pids_limit": _Option("a whole number", _count, "PidsLimit"),
     "read_only": _Option("true or false", _flag, "ReadonlyRootfs"),

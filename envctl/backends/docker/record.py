@@ -97,7 +97,7 @@ def _limits(expected: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[Dr
     if memory == (expected.get("Memory") or 0) and swap not in usual:
         yield Drift(f"memory with swap was set to {size_text(swap)}", ("resources", "memory"))
     for key in _LIMITS:
-        if host.get(key):
+        if host.get(key) and host[key] != expected.get(key):
             yield Drift(f"{key} was set to {value_text(host[key])}", ("resources",))
     pids = (expected.get("PidsLimit") or 0, max(host.get("PidsLimit") or 0, 0))
     if pids[0] != pids[1]:

@@ -239,6 +239,8 @@ def _rights(unit: Unit) -> Iterator[tuple[str, str]]:
 _KEYS: Final[Mapping[str, str]] = {
     "devices": "AddDevice",
     "dns": "DNS",
+    "dns_opt": "DNSOption",
+    "dns_search": "DNSSearch",
     "extra_hosts": "AddHost",
     "hostname": "HostName",
     "pids_limit": "PidsLimit",
@@ -257,6 +259,12 @@ def _options(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "ReadOnly", "true"
         # Podman would keep some folders writable.
         yield "ReadOnlyTmpfs", "false"
+    for name, value in sorted(options.get("labels", {}).items()):
+        yield "Label", argument(f"{name}={value}")
+    if "cpu_shares" in options:
+        yield _podman_option("cpu-shares", str(options["cpu_shares"]))
+    if "domainname" in options:
+        yield _podman_option("domainname", str(options["domainname"]))
     for name, value in sorted(options.get("sysctls", {}).items()):
         yield "Sysctl", argument(f"{name}={value}")
     for path, settings in sorted(options.get("tmpfs", {}).items()):

@@ -131,6 +131,14 @@ def _restart_policy(service: ServiceImport, key: str, node: Node) -> None:
             )
 
 
+def _cpu_shares(service: ServiceImport, key: str) -> None:
+    shares = whole(service.source[key])
+    if shares is None:
+        service.drop(key, f"a whole number was expected, got {describe(service.source[key])}")
+    else:
+        service.option(key, "cpu_shares", shares)
+
+
 def _ulimits(service: ServiceImport, key: str) -> None:
     for name, node, at in service.entries(key, service.source[key]):
         value: Any = whole(node)
@@ -237,6 +245,7 @@ LIMIT_RULES: Final = (
     Rule("cpus", "`resources.cpus`", KeyOutcome.SAME, _cpus),
     Rule("mem_limit", "`resources.memory`", KeyOutcome.SAME, _memory),
     Rule("pids_limit", "`options.docker.pids_limit`", KeyOutcome.OPTION, _pids_limit),
+    Rule("cpu_shares", "`options.docker.cpu_shares`", KeyOutcome.OPTION, _cpu_shares),
     Rule("scale", "`replicas`", KeyOutcome.SAME, _scale),
     Rule(
         "deploy",

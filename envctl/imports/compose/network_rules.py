@@ -215,11 +215,15 @@ def _hostname(service: ServiceImport, key: str) -> None:
     service.text_option(key, "hostname")
 
 
-def _dns(service: ServiceImport, key: str) -> None:
-    addresses: list[str] = []
+def _option_list(service: ServiceImport, key: str) -> None:
+    texts: list[str] = []
     for index, item in enumerate(service.items(key, service.source[key])):
-        addresses.append(str(item))
-        service.option(f"{key}[{index}]", "dns", [*addresses], at=item.position)
+        texts.append(spec_text(item))
+        service.option(f"{key}[{index}]", key, [*texts], at=item.position)
+
+
+def _domain_name(service: ServiceImport, key: str) -> None:
+    service.text_option(key, "domainname")
 
 
 def _extra_hosts(service: ServiceImport, key: str) -> None:
@@ -338,7 +342,10 @@ NETWORK_RULES: Final = (
         _network_mode,
     ),
     Rule("hostname", "`options.docker.hostname`", KeyOutcome.OPTION, _hostname),
-    Rule("dns", "`options.docker.dns`", KeyOutcome.OPTION, _dns),
+    Rule("dns", "`options.docker.dns`", KeyOutcome.OPTION, _option_list),
+    Rule("dns_opt", "`options.docker.dns_opt`", KeyOutcome.OPTION, _option_list),
+    Rule("dns_search", "`options.docker.dns_search`", KeyOutcome.OPTION, _option_list),
+    Rule("domainname", "`options.docker.domainname`", KeyOutcome.OPTION, _domain_name),
     Rule(
         "extra_hosts",
         "`options.docker.extra_hosts`; a name's second address is dropped",

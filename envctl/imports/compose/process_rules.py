@@ -289,7 +289,22 @@ def _watch(service: ServiceImport, key: str) -> None:
         service.write(paths, "restart_on")
 
 
+def _labels(service: ServiceImport, key: str) -> None:
+    for name, node, at in service.entries(key, service.source[key]):
+        if isinstance(node, ScalarNode | NullNode):
+            text = spec_text(node) if isinstance(node, ScalarNode) else ""
+            service.option(f"{key}.{name}", "labels", {name: text}, at=at)
+        else:
+            service.drop(f"{key}.{name}", f"a text was expected, got {describe(node)}", at=at)
+
+
 PROCESS_RULES: Final = (
+    Rule(
+        "labels",
+        "`options.docker.labels`; names of envctl and Compose themselves are dropped",
+        KeyOutcome.OPTION,
+        _labels,
+    ),
     Rule(
         "command", "`command`, a list of arguments as Compose splits it", KeyOutcome.SAME, _command
     ),

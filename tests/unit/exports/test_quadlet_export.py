@@ -250,3 +250,21 @@ def test_paths_with_commas_and_spaces_are_mounted(full: Path) -> None:
         .replace("%%", "%")
         .startswith(f'type=bind,"source={full}/a, b",destination=/x %')
     )
+
+
+def test_every_option_of_containers_is_in_the_unit(full: Path) -> None:
+    spec = full / "envctl.yaml"
+    options = (
+        "cpu_shares: 512, dns: [192.0.2.1], dns_opt: ['ndots:1'], dns_search: [example.org],"
+        " domainname: example.org, labels: {team: a shop}"
+    )
+    spec.write_text(spec.read_text().replace("docker: {", f"docker: {{{options}, "))
+
+    files, _ = _export(full)
+    unit = files["shop-dev-web.container"]
+
+    assert settings(unit, "Container", "DNSOption") == ["ndots:1"]
+    assert settings(unit, "Container", "DNSSearch") == ["example.org"]
+    assert settings(unit, "Container", "Label") == ['"team=a shop"']
+    podman = settings(unit, "Container", "PodmanArgs")
+    assert {"--cpu-shares=512", "--domainname=example.org"} <= {*podman}

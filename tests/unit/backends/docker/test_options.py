@@ -11,9 +11,14 @@ from envctl.plan.model import Mount, Port, Run
 
 GOOD = {
     "devices": ["/dev/fuse", "/dev/a:/dev/b"],
+    "cpu_shares": 512,
     "dns": ["192.168.1.1"],
+    "dns_opt": ["ndots:1"],
+    "dns_search": ["example.org"],
+    "domainname": "example.org",
     "extra_hosts": {"gateway": "host-gateway"},
     "hostname": "web-1",
+    "labels": {"team": "shop", "empty": ""},
     "network_mode": "none",
     "pids_limit": 200,
     "read_only": True,
@@ -30,7 +35,18 @@ GOOD = {
 def test_every_option_becomes_a_part_of_the_engines_json():
     assert problems(GOOD) == []
     own, host = bodies(GOOD)
-    assert own == {"Hostname": "web-1", "StopSignal": "SIGINT", "StopTimeout": 30}
+    assert own == {
+        "Domainname": "example.org",
+        "Hostname": "web-1",
+        "Labels": {"empty": "", "team": "shop"},
+        "StopSignal": "SIGINT",
+        "StopTimeout": 30,
+    }
+    assert (host["CpuShares"], host["DnsSearch"], host["DnsOptions"]) == (
+        512,
+        ["example.org"],
+        ["ndots:1"],
+    )
     assert host["ShmSize"] == 256 * 1024**2
     assert [one["PathInContainer"] for one in host["Devices"]] == ["/dev/fuse", "/dev/b"]
     assert host["ExtraHosts"] == ["gateway:host-gateway"]
@@ -40,6 +56,13 @@ def test_every_option_becomes_a_part_of_the_engines_json():
     assert host["ReadonlyRootfs"] is True
     assert "" not in host
     assert "selinux" not in compose(GOOD)
+
+
+@pytest.mark.parametrize("name", ["dev.envctl.unit", "com.docker.compose.project", "", "a\nb"])
+def test_labels_that_say_what_belongs_to_whom_are_refused(name):
+    (problem,) = problems({"labels": {"team": "shop", name: "x"}})
+
+    assert problem.path == "labels"
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -179,9 +202,19 @@ def test_a_value_that_is_none_is_reported_with_what_was_expected(name, value):
 
 def test_the_parts_of_the_engines_json_have_the_engines_names():
     own, host = bodies(GOOD)
-    assert {*own} == {"Hostname", "StopSignal", "StopTimeout"}
+    assert {*own} == {"Domainname", "Hostname", "Labels", "StopSignal", "StopTimeout"}
     assert {*host} == {
-        *("Devices", "Dns", "ExtraHosts", "NetworkMode", "PidsLimit", "ReadonlyRootfs"),
+        *(
+            "CpuShares",
+            "Devices",
+            "Dns",
+            "DnsOptions",
+            "DnsSearch",
+            "ExtraHosts",
+            "NetworkMode",
+            "PidsLimit",
+            "ReadonlyRootfs",
+        ),
         *("ShmSize", "Sysctls", "Tmpfs", "Ulimits"),
     }
     assert host["Devices"][1] == {
@@ -195,9 +228,14 @@ def test_a_compose_file_says_the_same_in_its_own_words():
     file = compose(GOOD)
     assert {key: value for key, value in file.items() if key != "ulimits"} == {
         "devices": ["/dev/fuse:/dev/fuse", "/dev/a:/dev/b"],
+        "cpu_shares": 512,
         "dns": ["192.168.1.1"],
+        "dns_opt": ["ndots:1"],
+        "dns_search": ["example.org"],
+        "domainname": "example.org",
         "extra_hosts": {"gateway": "host-gateway"},
         "hostname": "web-1",
+        "labels": {"empty": "", "team": "shop"},
         "network_mode": "none",
         "pids_limit": 200,
         "read_only": True,
