@@ -41,6 +41,14 @@ PHRASES: Final[Mapping[KeyOutcome, str]] = {
     KeyOutcome.DROPPED: "dropped because",
 }
 
+TABLE_WORDS: Final[Mapping[KeyOutcome, str]] = {
+    KeyOutcome.SAME: "kept",
+    KeyOutcome.TRANSLATED: "translated",
+    KeyOutcome.OPTION: "kept under `options.docker`",
+    KeyOutcome.DROPPED: "dropped",
+}
+"""What the tables of rules in the docs call them."""
+
 
 class ConversionReport:
     """Collects the lines. A value in several environments is reported once for the same outcome.

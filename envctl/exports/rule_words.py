@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from envctl.conversion.conversion_report import KeyOutcome
+from envctl.conversion.conversion_report import TABLE_WORDS, KeyOutcome
 from envctl.exports.export_format import ExportFormat, KeyNote, KeyRule, SetKey
 
 Notes = Callable[[SetKey], Iterable[KeyNote]]
@@ -43,14 +43,6 @@ def other_backends(used: str) -> Notes:
     return notes
 
 
-_WORDS: Final = {
-    KeyOutcome.SAME: "kept",
-    KeyOutcome.TRANSLATED: "translated",
-    KeyOutcome.OPTION: "kept",
-    KeyOutcome.DROPPED: "dropped",
-}
-
-
 BEGIN: Final = "<!-- the tables of formats, made by `python docs/generate.py` -->"
 END: Final = "<!-- the end of the tables of formats -->"
 
@@ -65,4 +57,4 @@ def _table_lines(export_format: ExportFormat) -> Iterator[str]:
     yield "| key of the spec | usually | becomes, or why it is dropped |"
     yield "| --- | --- | --- |"
     for rule in export_format.rules.values():
-        yield f"| `{rule.key.removeprefix('top.')}` | {_WORDS[rule.outcome]} | {rule.note} |"
+        yield f"| `{rule.key.removeprefix('top.')}` | {TABLE_WORDS[rule.outcome]} | {rule.note} |"

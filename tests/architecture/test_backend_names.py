@@ -26,7 +26,7 @@ REASONS: dict[str, tuple[int, str]] = {
         "the names that Compose files have",
     ),
     "conversion/conversion_report.py": (
-        2,
+        3,
         "an outcome of a key: kept among that backend's options",
     ),
     "imports/compose/limit_rules.py": (
@@ -42,7 +42,7 @@ REASONS: dict[str, tuple[int, str]] = {
         "where a key of Compose is kept: options of the backend that runs such files",
     ),
     "imports/compose/rule_table.py": (
-        2,
+        1,
         "where a key of Compose is kept: options of the backend that runs such files",
     ),
     "imports/compose/service_import.py": (
@@ -59,10 +59,6 @@ REASONS: dict[str, tuple[int, str]] = {
     "imports/devcontainer/process_rules.py": (
         8,
         "names of features, and where a key is kept: options of the backend that runs such files",
-    ),
-    "imports/devcontainer/rule_table.py": (
-        1,
-        "where a key is kept: options of the backend that runs such files",
     ),
     "imports/devcontainer/source_rules.py": (4, "keys of a dev container have these names"),
     "imports/devcontainer/storage_rules.py": (

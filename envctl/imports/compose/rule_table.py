@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from envctl.conversion.conversion_report import KeyOutcome
+from envctl.conversion.conversion_report import TABLE_WORDS, KeyOutcome
 from envctl.imports.compose.health_rules import HEALTH_RULES
 from envctl.imports.compose.limit_rules import LIMIT_RULES
 from envctl.imports.compose.network_rules import NETWORK_RULES
@@ -105,12 +105,6 @@ TOP_RULES: Final = (
 
 BEGIN: Final = "<!-- the table of keys, made by `python docs/generate.py` -->"
 END: Final = "<!-- the end of the table of keys -->"
-_WORDS: Final = {
-    KeyOutcome.SAME: "kept",
-    KeyOutcome.TRANSLATED: "translated",
-    KeyOutcome.OPTION: "kept under `options.docker`",
-    KeyOutcome.DROPPED: "dropped",
-}
 
 
 def rules_table() -> str:
@@ -127,4 +121,4 @@ def _table_lines() -> Iterator[str]:
         yield "| key | usually | becomes, or why it is dropped |"
         yield "| --- | --- | --- |"
         for rule in rules:
-            yield f"| `{rule.key}` | {_WORDS[rule.outcome]} | {rule.note} |"
+            yield f"| `{rule.key}` | {TABLE_WORDS[rule.outcome]} | {rule.note} |"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from envctl.conversion.conversion_report import KeyOutcome
+from envctl.conversion.conversion_report import TABLE_WORDS
 from envctl.imports.devcontainer.command_rules import COMMAND_RULES
 from envctl.imports.devcontainer.container_import import ContainerRule
 from envctl.imports.devcontainer.port_rules import PORT_RULES
@@ -36,12 +36,6 @@ RULES: Final[Mapping[str, ContainerRule]] = {rule.key: rule for rule in _RULES}
 
 BEGIN: Final = "<!-- the table of keys, made by `python docs/generate.py` -->"
 END: Final = "<!-- the end of the table of keys -->"
-_WORDS: Final = {
-    KeyOutcome.SAME: "kept",
-    KeyOutcome.TRANSLATED: "translated",
-    KeyOutcome.OPTION: "kept under `options.docker`",
-    KeyOutcome.DROPPED: "dropped",
-}
 
 
 def rules_table() -> str:
@@ -53,4 +47,4 @@ def _table_lines() -> Iterator[str]:
     yield "\n| key | usually | becomes, or why it is dropped |"
     yield "| --- | --- | --- |"
     for rule in sorted(RULES.values(), key=lambda rule: rule.key.lower()):
-        yield f"| `{rule.key}` | {_WORDS[rule.outcome]} | {rule.note} |"
+        yield f"| `{rule.key}` | {TABLE_WORDS[rule.outcome]} | {rule.note} |"
