@@ -107,7 +107,8 @@ def test_flags_of_run_mean_what_they_mean_in_compose(import_dev_container: Impor
     assert options["tmpfs"] == {"/tmp/x": "size=1m"}
     assert app["resources"] == {"memory": "1g"}
     assert app["volumes"] == {"app--y": "/y", "m": "/m"}
-    for index in (1, 2, 3, 4, 5, 6):
+    assert options["labels"] == {"a": "b"}
+    for index in (1, 2, 3, 5, 6):
         assert [outcome for outcome, _ in imported.outcomes(f"runArgs[{index}]")] == ["dropped"]
 
 
