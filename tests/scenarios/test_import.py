@@ -12,6 +12,7 @@ import pytest
 from tests.support.devcontainers import DEV_CONTAINERS
 from tests.support.dockerfiles import DOCKERFILES
 from tests.support.imported_projects import ANSWERS, IMPORTED
+from tests.support.project import unique
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -170,7 +171,8 @@ def comes_up_and_answers(project, name, target):
 
 @pytest.mark.parametrize("options", [(), ("--translate",)])
 def test_a_dockerfile_answers_the_same_as_it_is_and_translated(make_project, engine, options):
-    project = make_project()
+    name = unique()  # that of the folder, which the import takes for the project
+    project = make_project(name, name=name)
     for path, text in DOCKERFILES["multi-stage"].items():
         project.write(path, text)
     done = project.cli("import", *options)

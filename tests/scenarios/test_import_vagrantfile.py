@@ -9,6 +9,7 @@ import pytest
 from envctl.errors import EnvctlError
 from envctl.imports.vagrantfile import ask_vagrant
 from envctl.imports.vagrantfile.machine_import import RULES
+from tests.support.project import unique
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.slow]
 
@@ -32,7 +33,8 @@ SETUP = '#!/bin/sh\necho "$GREETING $1" >/greeting\n'
 
 
 def project_with(make_project, vagrantfile):
-    project = make_project(backend="vagrant")
+    name = unique()  # that of the folder, which the import takes for the project
+    project = make_project(name, backend="vagrant", name=name)
     project.write("Vagrantfile", vagrantfile)
     project.write("setup.sh", SETUP)
     project.write("app/page.txt", "live\n")
