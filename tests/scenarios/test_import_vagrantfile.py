@@ -51,7 +51,7 @@ def test_a_machine_of_a_vagrantfile_comes_up_after_its_import(make_project, mach
         "Vagrantfile", "app", "envctl.yaml", "environments", "setup.sh",
     ]  # fmt: skip
     assert "libvirt.memory: translated to options.vagrant.memory: 384m" in done.stdout
-    assert {"* build web", "+ create db"} <= {
+    assert {"+ create web", "+ create db"} <= {
         line.split("  ")[0].strip() for line in project.cli("plan", "dev").stdout.splitlines()
     }
     done = project.cli("up", "dev", "web", "--yes")
