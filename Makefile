@@ -80,7 +80,7 @@ lint: $(VENV)/.dev
 
 # Two halves, one process each. If processes shared the tests, each would collect all of them and parse the whole package.
 QUICKLY := $(BIN)/pytest -m "not engine and not slow" -q --hypothesis-profile=quick
-FIRST := tests/architecture tests/unit/backends tests/unit/exports tests/unit/host tests/unit/imports tests/unit/lock tests/unit/plan tests/unit/planner
+FIRST := tests/architecture tests/unit/backends tests/unit/host tests/unit/imports tests/unit/lock tests/unit/plan tests/unit/planner
 # The tests chosen by PYTEST_ARGS may all be in the other half.
 NONE_IN_IT := [ "$$?/$(if $(PYTEST_ARGS),chosen)" = 5/chosen ]
 
